@@ -1,0 +1,125 @@
+package eventhub
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/hubbub-edge/hubbub/actor"
+)
+
+// Options configure the class; the zero value of each field is its default.
+type Options struct {
+	Name      string          // the class's name; default "Hub"
+	Path      string          // see [actor.Class.Path]; default "/hubs/"
+	Heartbeat time.Duration   // see [actor.Class.Heartbeat]
+	Log       actor.LogLimits // see [actor.Class.Log]
+}
+
+// MaxData is the longest data of an event that can be published over HTTP, in bytes.
+const MaxData = 64 << 10
+
+// Class returns the class of hubs.
+func Class(opts Options) actor.Class {
+	if opts.Name == "" {
+		opts.Name = "Hub"
+	}
+	if opts.Path == "" {
+		opts.Path = "/hubs/"
+	}
+	return actor.Class{
+		Name:      opts.Name,
+		Path:      opts.Path,
+		New:       func() actor.Hub { return &Hub{} },
+		Heartbeat: opts.Heartbeat,
+		Log:       opts.Log,
+		MaxBody:   maxBody,
+	}
+}
+
+// Names of the events that the hub itself sends. A publisher cannot use them, so that clients can trust them.
+const (
+	EventConnected   = "connected"   // first on each stream: {"session","hub"}
+	EventConnections = "connections" // follows joins and leaves: {"size"}
+)
+
+// Hub is one hub. The zero value is ready for use.
+type Hub struct{}
+
+var (
+	_ actor.Hub          = (*Hub)(nil)
+	_ actor.Starter      = (*Hub)(nil)
+	_ actor.Joiner       = (*Hub)(nil)
+	_ actor.Leaver       = (*Hub)(nil)
+	_ actor.TimerHandler = (*Hub)(nil)
+)
+
+// Request answers requests that [Route] has let pass.
+func (h *Hub) Request(t *actor.Turn, r *actor.Request) (*actor.Response, error) {
+	switch {
+	case r.Rest == "":
+		return info(t)
+	case r.Rest == "/events" && r.Method == http.MethodPost:
+		return publish(t, r)
+	case r.Rest == "/events":
+		return t.Subscribe(r, actor.SubscribeOptions{})
+	}
+	return actor.Problem(http.StatusNotFound, "a hub has nothing at "+r.Rest), nil
+}
+
+func info(t *actor.Turn) (*actor.Response, error) {
+	last, err := t.LastEventID()
+	if err != nil {
+		return nil, err
+	}
+	res := actor.JSON(http.StatusOK, struct {
+		Hub         string `json:"hub"`
+		Sessions    int    `json:"sessions"`
+		LastEventID string `json:"lastEventId"`
+	}{t.Hub().Name, t.NumSessions(), last})
+	res.Header.Set("Cache-Control", "no-store")
+	return res, nil
+}
+
+// Start announces the sessions that lived through a sleep or the loss of the isolate: the timer that may have been
+// pending did not.
+func (h *Hub) Start(t *actor.Turn) error {
+	if t.NumSessions() > 0 {
+		announce(t)
+	}
+	return nil
+}
+
+// Join greets the session.
+func (h *Hub) Join(t *actor.Turn, s *actor.Session) error {
+	announce(t)
+	return t.Send(s, actor.Event{Name: EventConnected, Data: compact(struct {
+		Session string `json:"session"`
+		Hub     string `json:"hub"`
+	}{s.ID(), t.Hub().Name})})
+}
+
+// Leave tells the others.
+func (h *Hub) Leave(t *actor.Turn, _ *actor.Session, _ actor.LeaveReason) error {
+	if t.NumSessions() > 0 {
+		announce(t)
+	}
+	return nil
+}
+
+// Timer sends the event "connections".
+func (h *Hub) Timer(t *actor.Turn, _ string) error {
+	return t.Broadcast(actor.Event{Name: EventConnections, Data: compact(struct {
+		Size int `json:"size"`
+	}{t.NumSessions()})})
+}
+
+// announce has "connections" sent soon, once for all joins and leaves until then: an event for each would make N
+// clients that connect together cost N²/2 deliveries. The delay grows with the number of sessions, so that what the
+// event costs per second does not.
+func announce(t *actor.Turn) {
+	if t.TimerSet(EventConnections) {
+		return
+	}
+	delay := 50*time.Millisecond + time.Duration(t.NumSessions())*time.Millisecond/10
+	t.SetTimer(EventConnections, min(delay, time.Second))
+}

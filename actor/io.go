@@ -1,0 +1,71 @@
+package actor
+
+import "time"
+
+// InputKind says what a turn is about.
+type InputKind uint8
+
+const (
+	// InputWake makes the hub's value and tells it of the sessions that its host holds. The host sends it when the
+	// engine asked for it ([Output.NeedWake]) and before the first input of a hub that it itself has just created.
+	InputWake InputKind = 1 + iota
+	// InputRequest is an HTTP request.
+	InputRequest
+	// InputLeave: a session is gone.
+	InputLeave
+	// InputTimer: a timer is due.
+	InputTimer
+)
+
+// Input is one turn's input. Besides what its host's functions return it is all that a turn can depend on.
+type Input struct {
+	Kind InputKind
+	Hub  Address
+	Now  time.Time // of millisecond precision
+
+	Sessions []SessionState // InputWake
+	Request  *Request       // InputRequest
+	Session  string         // InputLeave: its id
+	Reason   LeaveReason    // InputLeave
+	Timer    string         // InputTimer: its name
+}
+
+// Output is what a turn asks of its host. When Failure is set, or NeedWake, nothing else is.
+type Output struct {
+	// NeedWake: the engine does not know the hub. The host drops the hub's timers, sends [InputWake], and then the
+	// same input again.
+	NeedWake bool
+	// Failure: the turn failed. The host rolls its storage writes back, drops the hub's timers, and answers a request
+	// with Response.
+	Failure string
+
+	// Response answers InputRequest.
+	Response *Response
+	// Opened is the session that Response's stream belongs to, or nil when Response is whole.
+	Opened *SessionState
+	// Effects are to be carried out in order, once the turn's writes are committed.
+	Effects []Effect
+}
+
+// EffectKind says what an effect does.
+type EffectKind uint8
+
+const (
+	// EffectSend sends Data to Session, or to every session of the hub when Session is empty.
+	EffectSend EffectKind = 1 + iota
+	// EffectClose ends Session's stream behind what was sent to it.
+	EffectClose
+	// EffectSetTimer runs the timer named Timer once, after Delay; a timer of that name is replaced.
+	EffectSetTimer
+	// EffectClearTimer removes the timer named Timer.
+	EffectClearTimer
+)
+
+// Effect is one thing that a turn asks of its host.
+type Effect struct {
+	Kind    EffectKind
+	Session string        // EffectSend, EffectClose
+	Data    []byte        // EffectSend: encoded for the wire
+	Timer   string        // EffectSetTimer, EffectClearTimer
+	Delay   time.Duration // EffectSetTimer: of millisecond precision
+}

@@ -1,0 +1,224 @@
+package actor
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// LogLimits bounds a hub's event log. An event leaves it when any bound is passed, oldest first; the newest event
+// always stays. The zero value of each field is its default.
+type LogLimits struct {
+	Count int           // events; default 1,000
+	Bytes int           // bytes of event names and data; default 4 MiB
+	Age   time.Duration // since publishing; default 24 h
+}
+
+// Defaults of [LogLimits].
+const (
+	DefaultLogCount = 1000
+	DefaultLogBytes = 4 << 20
+	DefaultLogAge   = 24 * time.Hour
+)
+
+func (l LogLimits) withDefaults() (LogLimits, error) {
+	if l.Count < 0 || l.Bytes < 0 || l.Age < 0 {
+		return l, errors.New("a limit of the log is negative")
+	}
+	setDefault(&l.Count, DefaultLogCount)
+	setDefault(&l.Bytes, DefaultLogBytes)
+	setDefault(&l.Age, DefaultLogAge)
+	return l, nil
+}
+
+// eventLog is a hub's durable event log. Storage holds one entry per event under logPrefix and the sequence number in
+// 16 hexadecimal digits, and the log's epoch under epochKey. Each entry carries the running total of bytes up to and
+// including it, so that waking reads two entries whatever the log's length, and publishing costs one write, plus one
+// read and one delete for each event that leaves.
+type eventLog struct {
+	limits LogLimits
+	loaded bool
+	epoch  string   // empty: nothing was ever published
+	last   uint64   // the newest sequence number; 0: none
+	first  uint64   // the oldest that is kept
+	total  uint64   // bytes up to last
+	before uint64   // bytes up to, and without, first
+	oldest logEntry // the entry of first, without its text
+}
+
+const (
+	logPrefix = reserved + "log/"
+	epochKey  = reserved + "epoch"
+
+	// trimSlice is how many events leave at most in one publish, so that a long idle log does not make one turn
+	// slow. It is more than one so that the log shrinks after a lowered limit.
+	trimSlice = 8
+)
+
+// load reads the log's bounds once per life of the hub's value.
+func (l *eventLog) load(s Storage) error {
+	if l.loaded {
+		return nil
+	}
+	epoch, ok, err := s.Get(epochKey)
+	if err != nil {
+		return err
+	}
+	if ok {
+		l.epoch = string(epoch)
+		if err := l.loadEnd(s, true); err != nil {
+			return err
+		}
+		if err := l.loadEnd(s, false); err != nil {
+			return err
+		}
+	}
+	l.loaded = true
+	return nil
+}
+
+func (l *eventLog) loadEnd(s Storage, newest bool) error {
+	var decodeErr error
+	err := s.List(ListOptions{Prefix: logPrefix, Reverse: newest, Limit: 1}, func(key string, value []byte) bool {
+		var seq uint64
+		var e logEntry
+		if seq, decodeErr = parseLogKey(key); decodeErr != nil {
+			return false
+		}
+		if e, decodeErr = decodeLogEntry(value); decodeErr != nil {
+			return false
+		}
+		if newest {
+			l.last, l.total = seq, e.total
+		} else {
+			l.first, l.before = seq, e.total-e.size()
+			l.oldest = logEntry{at: e.at, total: e.total}
+		}
+		return false
+	})
+	return errors.Join(err, decodeErr)
+}
+
+// append gives e the next id, stores it, and lets old events leave.
+func (l *eventLog) append(s Storage, now time.Time, e *Event) error {
+	if err := l.load(s); err != nil {
+		return err
+	}
+	if l.epoch == "" {
+		// The time makes epochs of one hub increase; a log is begun anew only when its storage was lost.
+		l.epoch = strconv.FormatInt(now.UnixMilli(), 36)
+		l.first = 1
+		if err := s.Put(epochKey, []byte(l.epoch)); err != nil {
+			return err
+		}
+	}
+	seq := l.last + 1
+	entry := logEntry{at: now, name: e.Name, data: e.Data}
+	entry.total = l.total + entry.size()
+	if err := s.Put(logKey(seq), entry.encode()); err != nil {
+		return err
+	}
+	if seq == 1 {
+		l.oldest = logEntry{at: entry.at, total: entry.total}
+	}
+	l.last, l.total = seq, entry.total
+	e.ID = l.id(seq)
+	return l.trim(s, now)
+}
+
+// trim lets events leave that are past a bound.
+func (l *eventLog) trim(s Storage, now time.Time) error {
+	for n := 0; n < trimSlice && l.first < l.last && l.full(now); n++ {
+		if _, err := s.Delete(logKey(l.first)); err != nil {
+			return err
+		}
+		l.first++
+		l.before = l.oldest.total
+		value, ok, err := s.Get(logKey(l.first))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fmt.Errorf("%w: event %d of the log is missing", ErrStorage, l.first)
+		}
+		if l.oldest, err = decodeLogEntry(value); err != nil {
+			return err
+		}
+		l.oldest.name, l.oldest.data = "", ""
+	}
+	return nil
+}
+
+func (l *eventLog) full(now time.Time) bool {
+	return l.last-l.first+1 > uint64(l.limits.Count) ||
+		l.total-l.before > uint64(l.limits.Bytes) ||
+		now.Sub(l.oldest.at) > l.limits.Age
+}
+
+// lastID returns the id of the newest event, or "" when nothing was ever published.
+func (l *eventLog) lastID() string {
+	if l.last == 0 {
+		return ""
+	}
+	return l.id(l.last)
+}
+
+func (l *eventLog) id(seq uint64) string { return l.epoch + "-" + strconv.FormatUint(seq, 10) }
+
+func logKey(seq uint64) string { return fmt.Sprintf("%s%016x", logPrefix, seq) }
+
+func parseLogKey(key string) (uint64, error) {
+	seq, err := strconv.ParseUint(strings.TrimPrefix(key, logPrefix), 16, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %q is not a key of the log", ErrStorage, key)
+	}
+	return seq, nil
+}
+
+// logEntry is one stored event.
+type logEntry struct {
+	at         time.Time
+	total      uint64
+	name, data string
+}
+
+func (e logEntry) size() uint64 { return uint64(len(e.name) + len(e.data)) }
+
+// encode writes a version, the time in Unix milliseconds, the total, the name's length, the name and the data;
+// integers are little-endian.
+func (e logEntry) encode() []byte {
+	b := make([]byte, 0, logEntryHead+len(e.name)+len(e.data))
+	b = append(b, logEntryVersion)
+	b = binary.LittleEndian.AppendUint64(b, uint64(e.at.UnixMilli()))
+	b = binary.LittleEndian.AppendUint64(b, e.total)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(e.name)))
+	b = append(b, e.name...)
+	return append(b, e.data...)
+}
+
+const (
+	logEntryVersion = 1
+	logEntryHead    = 1 + 8 + 8 + 4
+)
+
+func decodeLogEntry(b []byte) (logEntry, error) {
+	if len(b) < logEntryHead || b[0] != logEntryVersion {
+		return logEntry{}, fmt.Errorf("%w: an event of the log is not of version %d", ErrStorage, logEntryVersion)
+	}
+	e := logEntry{
+		at:    time.UnixMilli(int64(binary.LittleEndian.Uint64(b[1:]))),
+		total: binary.LittleEndian.Uint64(b[9:]),
+	}
+	nameLen, rest := uint64(binary.LittleEndian.Uint32(b[17:])), b[logEntryHead:]
+	if nameLen > uint64(len(rest)) {
+		return logEntry{}, fmt.Errorf("%w: an event of the log is cut off", ErrStorage)
+	}
+	e.name, e.data = string(rest[:nameLen]), string(rest[nameLen:])
+	if e.total < e.size() {
+		return logEntry{}, fmt.Errorf("%w: an event of the log has a wrong total", ErrStorage)
+	}
+	return e, nil
+}

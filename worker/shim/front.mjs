@@ -1,0 +1,36 @@
+// The Worker's fetch entry. What becomes of a request is decided in one synchronous call; the common one then goes
+// straight to its hub's Durable Object, whose Response is handed through untouched.
+
+import { requestHead } from "./codec.mjs";
+import { LostError } from "./program.mjs";
+import { problem, response } from "./response.mjs";
+
+export class Front {
+  #isolate;
+  #lease;
+
+  constructor(isolate, lease) {
+    this.#isolate = isolate;
+    this.#lease = lease;
+  }
+
+  async fetch(request, env, ctx) {
+    try {
+      const decision = this.#isolate.route(requestHead(request));
+      if (decision.answer) return response(decision.answer, request);
+      if (decision.hub) return await hubStub(env, decision.hub).fetch(request);
+      return await this.#lease.fetch(request, ctx);
+    } catch (error) {
+      if (!(error instanceof LostError)) console.error(`hubbub: ${error.stack ?? error}`);
+      return problem(503, error.message, this.#isolate);
+    }
+  }
+}
+
+function hubStub(env, hub) {
+  const namespace = env[hub.class];
+  if (!namespace?.idFromName) {
+    throw new Error(`there is no Durable Object binding named ${JSON.stringify(hub.class)} for the class of that name`);
+  }
+  return namespace.get(namespace.idFromName(hub.name));
+}

@@ -1,0 +1,85 @@
+// Boots a Go program and watches over it. What goes wrong inside is named.
+
+import { env, waitUntil } from "cloudflare:workers";
+import * as abi from "./abi.gen.mjs";
+
+/** The instance is lost: it blocked, exited, trapped or ran out of memory. It must not be entered again. */
+export class LostError extends Error {
+  name = "LostError";
+}
+
+class ExitError extends Error {
+  constructor(code) {
+    super(`the program exited with code ${code}`);
+  }
+}
+
+// The end of what the programs of this isolate have written to stderr: the cause of an exit is in it. It is emptied
+// before each boot and after each loss.
+let stderr = "";
+const decoder = new TextDecoder();
+const writeSync = globalThis.fs.writeSync;
+globalThis.fs.writeSync = (fd, bytes) => {
+  if (fd === 2) stderr = (stderr + decoder.decode(bytes)).slice(-8192);
+  return writeSync(fd, bytes);
+};
+
+// What syumai/workers expects beside the context.
+globalThis.tryCatch = (fn) => {
+  try {
+    return { result: fn() };
+  } catch (error) {
+    return { error };
+  }
+};
+
+/**
+ * Starts an instance of module, and returns it once the program is ready to be called. imports are the functions of
+ * the module "hubbub". Its binding holds what syumai/workers has left there.
+ *
+ * Call it within a request or a Durable Object: at a module's top level there is neither time nor randomness.
+ */
+export function boot(module, imports) {
+  const go = new globalThis.Go();
+  const program = { binding: {}, exports: null, exited: null };
+  let fail;
+  program.exited = new Promise((_, reject) => (fail = reject));
+  program.exited.catch(() => {}); // whoever waits for it hears of it
+  // Throwing unwinds every frame of the program, and those of the host between them.
+  go.exit = (code) => {
+    const error = new ExitError(code);
+    fail(error);
+    throw error;
+  };
+  let ready = false;
+  stderr = "";
+  // The program reads its context while it starts, and keeps it.
+  globalThis.context = {
+    env,
+    ctx: { waitUntil: (promise) => waitUntil(promise), passThroughOnException() {} },
+    binding: program.binding,
+  };
+  const instance = new WebAssembly.Instance(module, {
+    ...go.importObject,
+    workers: { ready: () => void (ready = true) },
+    [abi.MODULE]: imports,
+  });
+  program.exports = instance.exports;
+  go.run(instance).catch(fail); // it runs until main waits, and resolves when the program exits
+  if (!ready) throw new LostError(`the program did not start${causeInStderr()}`);
+  return program;
+}
+
+/** The LostError of a program that an exception has come out of. */
+export function lost(error) {
+  let cause = error instanceof Error ? error.message : String(error);
+  if (error instanceof RangeError && /call stack/.test(cause)) cause = "stack overflow";
+  const text = new LostError(cause + causeInStderr(), { cause: error });
+  stderr = "";
+  return text;
+}
+
+function causeInStderr() {
+  const line = stderr.match(/^(?:fatal error|panic|app|actor|worker): .*$/m) ?? stderr.match(/^.*\S.*$/m);
+  return line ? `: ${line[0].trim()}` : "";
+}
