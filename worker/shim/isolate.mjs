@@ -4,7 +4,7 @@
 
 import * as abi from "./abi.gen.mjs";
 import { Reader, Writer } from "./codec.mjs";
-import { boot, lost, LostError } from "./program.mjs";
+import { lost, LostError, Program } from "./program.mjs";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -13,7 +13,6 @@ export class Isolate {
   #module;
   #program = null;
   #description = null;
-  #memory = new Uint8Array(0);
   #writer = new Writer();
   #number = 0;
   #storage = null; // the kv of the hub whose turn runs
@@ -69,16 +68,17 @@ export class Isolate {
   }
 
   #call(name, write) {
-    this.#program ??= this.#boot();
+    const program = (this.#program ??= new Program(this.#module, (booting) => this.#imports(booting)));
     try {
-      const { exports } = this.#program;
+      const { exports } = program;
       const input = write(this.#writer.reset()).bytes;
       const number = (this.#number = (this.#number % 0xffffffff) + 1);
       const at = exports[abi.EXPORT_INPUT](input.length) >>> 0;
-      this.#view().set(input, at);
+      program.memory.set(input, at);
       const result = BigInt.asUintN(64, exports[name](number, input.length));
-      return this.#output(number, result);
+      return output(program.memory, number, result);
     } catch (error) {
+      program.kill();
       this.#program = null;
       const why = error instanceof LostError ? error : lost(error);
       console.error(`hubbub: the instance is lost: ${why.message}`);
@@ -86,43 +86,14 @@ export class Isolate {
     }
   }
 
-  /** The payload, or a LostError when the program has not finished: see package abi. */
-  #output(number, result) {
-    const memory = this.#view();
-    const at = Number(result & 0xffffffffn);
-    const finished = Number(result >> 32n) === number && at > 0 && at + 8 <= memory.length;
-    if (finished) {
-      const head = new DataView(memory.buffer, at, 8);
-      const length = head.getUint32(0, true);
-      if (head.getUint32(4, true) === number && at + 8 + length <= memory.length) {
-        return new Reader(memory.subarray(at + 8, at + 8 + length));
-      }
-    }
-    throw new LostError("the turn blocked: hub code must not wait");
-  }
-
-  #boot() {
-    const program = boot(this.#module, this.#imports());
-    this.#description = null;
-    return program;
-  }
-
-  /** The program's memory; it moves when it grows. */
-  #view() {
-    const { buffer } = this.#program.exports.mem;
-    if (this.#memory.buffer !== buffer) this.#memory = new Uint8Array(buffer);
-    return this.#memory;
-  }
-
-  #bytes(at, length) {
-    return this.#view().subarray(at >>> 0, (at >>> 0) + (length >>> 0));
-  }
-
-  #text(at, length) {
-    return decoder.decode(this.#bytes(at, length));
-  }
-
-  #imports() {
+  #imports(program) {
+    const bytes = (at, length) => program.memory.subarray(at >>> 0, (at >>> 0) + (length >>> 0));
+    const text = (at, length) => decoder.decode(bytes(at, length));
+    /** Copies value to where the program wants it, if there is room. */
+    const give = (value, at, room) => {
+      if (value.length <= room >>> 0) program.memory.set(value, at >>> 0);
+      return value.length;
+    };
     // An import must not throw through Go's frames.
     const guarded = (fn) => (...args) => {
       try {
@@ -136,34 +107,43 @@ export class Isolate {
       if (!this.#storage) throw new Error("there is no storage outside of a turn");
       return this.#storage;
     };
-    /** Copies bytes to where the program wants them, if there is room. */
-    const give = (bytes, at, room) => {
-      if (bytes.length <= room >>> 0) this.#view().set(bytes, at >>> 0);
-      return bytes.length;
-    };
     return {
       [abi.IMPORT_STORAGE_GET]: guarded((key, keyLength, at, room) => {
-        const value = kv().get(this.#text(key, keyLength));
+        const value = kv().get(text(key, keyLength));
         return value === undefined ? abi.ABSENT : give(value, at, room);
       }),
       [abi.IMPORT_STORAGE_PUT]: guarded((key, keyLength, value, valueLength) => {
-        kv().put(this.#text(key, keyLength), this.#bytes(value, valueLength).slice());
+        kv().put(text(key, keyLength), bytes(value, valueLength).slice());
         return 0;
       }),
-      [abi.IMPORT_STORAGE_DELETE]: guarded((key, keyLength) => (kv().delete(this.#text(key, keyLength)) ? 1 : 0)),
+      [abi.IMPORT_STORAGE_DELETE]: guarded((key, keyLength) => (kv().delete(text(key, keyLength)) ? 1 : 0)),
       [abi.IMPORT_STORAGE_LIST]: guarded((options, optionsLength, at, room) =>
-        give(page(kv(), new Reader(this.#bytes(options, optionsLength)), room >>> 0), at, room),
+        give(page(kv(), new Reader(bytes(options, optionsLength)), room >>> 0), at, room),
       ),
       [abi.IMPORT_LAST_ERROR]: (at, room) => {
-        encoder.encodeInto(this.#lastError, this.#bytes(at, room));
+        encoder.encodeInto(this.#lastError, bytes(at, room));
         return encoder.encode(this.#lastError).length;
       },
       [abi.IMPORT_RANDOM]: (at, length) => {
-        const bytes = this.#bytes(at, length);
-        for (let i = 0; i < bytes.length; i += 65536) crypto.getRandomValues(bytes.subarray(i, i + 65536));
+        const wanted = bytes(at, length);
+        // The Web's limit for one call.
+        for (let i = 0; i < wanted.length; i += 65536) crypto.getRandomValues(wanted.subarray(i, i + 65536));
       },
     };
   }
+}
+
+/** The payload that an export has left in memory, or a LostError when it has not finished: see package abi. */
+function output(memory, number, result) {
+  const at = Number(result & 0xffffffffn);
+  if (Number(result >> 32n) === number && at > 0 && at + 8 <= memory.length) {
+    const head = new DataView(memory.buffer, at, 8);
+    const length = head.getUint32(0, true);
+    if (head.getUint32(4, true) === number && at + 8 + length <= memory.length) {
+      return new Reader(memory.subarray(at + 8, at + 8 + length));
+    }
+  }
+  throw new LostError("the turn blocked: hub code must not wait");
 }
 
 /** One page of entries, of at most room bytes unless its first entry is larger. */

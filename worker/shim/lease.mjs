@@ -2,10 +2,15 @@
 // one would mix the timers and promises of different requests, which the platform forbids.
 
 import * as abi from "./abi.gen.mjs";
-import { boot, lost, LostError } from "./program.mjs";
+import { lost, LostError, Program } from "./program.mjs";
 
 // An instance takes 5 to 15 MB, an isolate has 128 MB for everything.
 const MOST = 12;
+
+// How long a request waits for an instance, in milliseconds, and how often it looks. It has to look: a request cannot
+// be woken by what another one does.
+const PATIENCE = 10_000;
+const LOOK = 5;
 
 export class Lease {
   #module;
@@ -17,12 +22,12 @@ export class Lease {
   }
 
   async fetch(request, ctx) {
-    const program = this.#idle.pop() ?? this.#boot();
+    const program = await this.#take();
     let response;
     try {
       response = await Promise.race([program.binding.handleRequest(request), program.exited]);
     } catch (error) {
-      this.#count--;
+      this.#discard(program);
       throw lost(error);
     }
     if (!response.body) {
@@ -31,24 +36,33 @@ export class Lease {
     }
     // The handler is at work until its body has ended.
     const { readable, writable } = new IdentityTransformStream();
-    const ended = Promise.race([response.body.pipeTo(writable), program.exited]).then(
-      () => void this.#idle.push(program),
-      (error) => {
-        this.#count--; // the client has left, or the program was lost: the handler may still be at work
-        writable.abort(error).catch(() => {}); // it is locked, and aborted, by pipeTo in the first case
-      },
+    const copied = response.body.pipeTo(writable);
+    ctx.waitUntil(
+      Promise.race([copied, program.exited]).then(
+        () => void this.#idle.push(program),
+        // The client has left, and the handler may still be at work, or the program was lost.
+        () => this.#discard(program),
+      ),
     );
-    ctx.waitUntil(ended);
     return new Response(readable, response);
   }
 
-  #boot() {
-    if (this.#count >= MOST) {
-      throw new LostError(`all ${MOST} instances for the program's handler are in use`);
+  async #take() {
+    const until = Date.now() + PATIENCE;
+    while (this.#idle.length === 0 && this.#count >= MOST) {
+      if (Date.now() > until) throw new LostError(`all ${MOST} instances for the program's handler are in use`);
+      await new Promise((resolve) => setTimeout(resolve, LOOK));
     }
-    const program = boot(this.#module, noHub);
+    const idle = this.#idle.pop();
+    if (idle) return idle;
+    const program = new Program(this.#module, () => noHub);
     this.#count++;
     return program;
+  }
+
+  #discard(program) {
+    program.kill();
+    this.#count--;
   }
 }
 

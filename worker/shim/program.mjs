@@ -33,41 +33,64 @@ globalThis.tryCatch = (fn) => {
   }
 };
 
-/**
- * Starts an instance of module, and returns it once the program is ready to be called. imports are the functions of
- * the module "hubbub". Its binding holds what syumai/workers has left there.
- *
- * Call it within a request or a Durable Object: at a module's top level there is neither time nor randomness.
- */
-export function boot(module, imports) {
-  const go = new globalThis.Go();
-  const program = { binding: {}, exports: null, exited: null };
-  let fail;
-  program.exited = new Promise((_, reject) => (fail = reject));
-  program.exited.catch(() => {}); // whoever waits for it hears of it
-  // Throwing unwinds every frame of the program, and those of the host between them.
-  go.exit = (code) => {
-    const error = new ExitError(code);
-    fail(error);
-    throw error;
-  };
-  let ready = false;
-  stderr = "";
-  // The program reads its context while it starts, and keeps it.
-  globalThis.context = {
-    env,
-    ctx: { waitUntil: (promise) => waitUntil(promise), passThroughOnException() {} },
-    binding: program.binding,
-  };
-  const instance = new WebAssembly.Instance(module, {
-    ...go.importObject,
-    workers: { ready: () => void (ready = true) },
-    [abi.MODULE]: imports,
-  });
-  program.exports = instance.exports;
-  go.run(instance).catch(fail); // it runs until main waits, and resolves when the program exits
-  if (!ready) throw new LostError(`the program did not start${causeInStderr()}`);
-  return program;
+/** One running instance of the program. */
+export class Program {
+  /** What syumai/workers has left for its host. */
+  binding = {};
+  /** Rejects when the program exits. */
+  exited;
+  exports;
+  #go = new globalThis.Go();
+  #memory = new Uint8Array(0);
+
+  /**
+   * Starts an instance of module; it is ready to be called then. imports gets the instance, and returns the functions
+   * of the module "hubbub".
+   *
+   * Call it within a request or a Durable Object: at a module's top level there is neither time nor randomness.
+   */
+  constructor(module, imports) {
+    const go = this.#go;
+    let fail;
+    this.exited = new Promise((_, reject) => (fail = reject));
+    this.exited.catch(() => {}); // whoever waits for it hears of it
+    // Throwing unwinds every frame of the program, and those of the host between them.
+    go.exit = (code) => {
+      const error = new ExitError(code);
+      fail(error);
+      throw error;
+    };
+    let ready = false;
+    stderr = "";
+    // The program reads its context while it starts, and keeps it.
+    globalThis.context = {
+      env,
+      ctx: { waitUntil: (promise) => waitUntil(promise), passThroughOnException() {} },
+      binding: this.binding,
+    };
+    const instance = new WebAssembly.Instance(module, {
+      ...go.importObject,
+      workers: { ready: () => void (ready = true) },
+      [abi.MODULE]: imports(this),
+    });
+    this.exports = instance.exports;
+    go.run(instance).catch(fail); // it runs until main waits, and resolves when the program exits
+    if (!ready) throw new LostError(`the program did not start${causeInStderr()}`);
+  }
+
+  /** The program's memory; it moves when it grows. */
+  get memory() {
+    const { buffer } = this.exports.mem;
+    if (this.#memory.buffer !== buffer) this.#memory = new Uint8Array(buffer);
+    return this.#memory;
+  }
+
+  /** Keeps what a lost program has left behind, such as the timer of a sleep, from entering it again. */
+  kill() {
+    for (const timeout of this.#go._scheduledTimeouts.values()) clearTimeout(timeout);
+    this.#go._scheduledTimeouts.clear();
+    this.#go.exited = true;
+  }
 }
 
 /** The LostError of a program that an exception has come out of. */

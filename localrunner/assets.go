@@ -1,0 +1,51 @@
+package localrunner
+
+import (
+	"io/fs"
+	"net/http"
+	"os"
+	"path"
+	"strings"
+)
+
+// assets are the static files that are served before the program is asked, as the platform does
+// (https://developers.cloudflare.com/workers/static-assets/): GET and HEAD of a file's path, and of a folder's that has
+// an index.html. nil serves nothing.
+type assets struct{ root *os.Root }
+
+func newAssets(dir string) (*assets, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &assets{root}, nil
+}
+
+func (a *assets) close() error {
+	if a == nil {
+		return nil
+	}
+	return a.root.Close()
+}
+
+// serve answers the request if it is for an asset.
+func (a *assets) serve(w http.ResponseWriter, r *http.Request) bool {
+	if a == nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
+	if name == "" || strings.HasSuffix(r.URL.Path, "/") {
+		name = path.Join(name, "index.html")
+	}
+	files := a.root.FS()
+	if info, err := fs.Stat(files, name); err != nil || info.IsDir() {
+		return false
+	}
+	// What was edited must be seen at the next load; the answer is then mostly a 304.
+	w.Header().Set("Cache-Control", "public, max-age=0, must-revalidate")
+	http.ServeFileFS(w, r, files, name)
+	return true
+}

@@ -1,0 +1,325 @@
+package localrunner
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hubbub-edge/hubbub/abi"
+	"github.com/hubbub-edge/hubbub/actor"
+	"github.com/hubbub-edge/hubbub/localrunner/internal/storage"
+)
+
+// job is one input on its way through a hub. The zero value of its lower half is what it is before its turn.
+type job struct {
+	in    *actor.Input
+	reply chan reply // of room 1; nil when nobody waits
+	timer *timer     // which has fired, for actor.InputTimer
+
+	outs []*actor.Output // what is to be released: that of a wake before its own, and its own
+	err  error
+}
+
+// reply answers a request.
+type reply struct {
+	response *actor.Response
+	session  *session // whose stream the response begins, or nil
+	err      error    // instead of a response
+}
+
+// timer is a hub's timer, set and not yet due.
+type timer struct{ stop func() bool }
+
+// maxBatch bounds how many inputs share a commit, and so how long the first of them waits for the last.
+const maxBatch = 256
+
+// hub is a hub that is awake, as its host sees it. A goroutine runs its turns while there are any; the fields below mu
+// belong to whoever holds it, those above to that goroutine.
+type hub struct {
+	runner *Runner
+	iso    *isolate
+	addr   actor.Address
+	class  abi.ClassDescription
+	db     *storage.DB
+
+	known  bool              // whether the engine has heard of this hub, rather than of one before it
+	states map[string][]byte // of the sessions that the engine knows
+	timers map[string]*timer //
+	buf    []byte            // for inputs
+
+	mu        sync.Mutex
+	queue     []*job
+	running   bool
+	drained   chan struct{} // closed, and the hub dead, when nothing is queued any more; nil: not asked for
+	dead      bool          // forgotten by the runner: nothing is queued any more
+	lastTurn  time.Time
+	sessions  map[string]*session
+	heartbeat func() bool // stops it; nil without sessions
+}
+
+// post queues j. It returns false when the hub is dead: the runner then has another one, or none.
+func (h *hub) post(j *job) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.dead {
+		return false
+	}
+	h.queue = append(h.queue, j)
+	if !h.running {
+		h.running = true
+		go h.loop()
+	}
+	return true
+}
+
+// loop runs what is queued until nothing is.
+func (h *hub) loop() {
+	for {
+		h.mu.Lock()
+		n := min(len(h.queue), maxBatch)
+		if n == 0 {
+			h.running, h.queue = false, nil
+			h.lastTurn = h.runner.opts.Clock.Now()
+			if h.drained != nil {
+				h.dead = true
+				close(h.drained)
+			}
+			h.mu.Unlock()
+			return
+		}
+		batch := slices.Clone(h.queue[:n])
+		h.queue = h.queue[n:]
+		h.mu.Unlock()
+		h.process(batch)
+	}
+}
+
+// process runs a batch in one transaction, commits it, and only then lets anybody see it.
+func (h *hub) process(batch []*job) {
+	err := h.db.Begin()
+	if err == nil {
+		h.run(batch)
+		err = h.db.Commit()
+	}
+	if err != nil {
+		h.runner.opts.Log.Error("storage failed", "hub", h.addr.String(), "err", err)
+		h.forget(batch)
+	}
+	for _, j := range batch {
+		if err != nil {
+			j.outs, j.err = nil, err
+		}
+		h.release(j)
+	}
+}
+
+// forget takes back what a transaction that was not committed has left in memory, here and in the engine.
+func (h *hub) forget(batch []*job) {
+	h.known = false
+	for _, j := range batch {
+		for _, out := range j.outs {
+			if out.Opened != nil {
+				delete(h.states, out.Opened.ID)
+			}
+		}
+	}
+}
+
+// run runs the turns of a batch, in as few entries of the isolate as possible.
+func (h *hub) run(batch []*job) {
+	ctx := context.Background() // a turn is not to be cut short by a client that leaves
+	for next := 0; next < len(batch); {
+		err := h.iso.enter(ctx, func(e *entry) error {
+			for ; next < len(batch); next++ {
+				if err := h.turn(e, batch[next]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil { // of batch[next]; those before it are done
+			batch[next].outs, batch[next].err = nil, err
+			next++
+		}
+	}
+}
+
+// turn runs one job in a savepoint of its own. It returns an error when the instance is lost.
+func (h *hub) turn(e *entry, j *job) error {
+	if t := j.timer; t != nil {
+		if h.timers[j.in.Timer] != t {
+			return nil // it was replaced or removed after it had fired
+		}
+		delete(h.timers, j.in.Timer)
+	}
+	j.in.Now = h.runner.opts.Clock.Now()
+	var out *actor.Output
+	var err error
+	if h.known {
+		if out, err = h.attempt(e, j.in); err != nil {
+			return err
+		}
+	}
+	if out == nil || out.NeedWake {
+		woken, err := h.wake(e, j)
+		if err != nil || !woken {
+			return err
+		}
+		if out, err = h.attempt(e, j.in); err != nil {
+			return err
+		}
+		if out.NeedWake {
+			return errors.New("the program does not know the hub that it has just woken")
+		}
+	}
+	h.took(j, out)
+	if j.in.Kind == actor.InputLeave {
+		delete(h.states, j.in.Session)
+	}
+	return nil
+}
+
+// wake tells the engine of the hub and its sessions. It returns false when the hub failed to start, which is then what
+// the job comes to.
+func (h *hub) wake(e *entry, j *job) (bool, error) {
+	h.clearTimers()
+	in := &actor.Input{Kind: actor.InputWake, Hub: h.addr, Now: j.in.Now}
+	for id, state := range h.states {
+		in.Sessions = append(in.Sessions, actor.SessionState{ID: id, State: state})
+	}
+	slices.SortFunc(in.Sessions, func(a, b actor.SessionState) int { return cmp.Compare(a.ID, b.ID) })
+	out, err := h.attempt(e, in)
+	if err != nil {
+		return false, err
+	}
+	h.took(j, out)
+	h.known = out.Failure == ""
+	return h.known, nil
+}
+
+// took notes what a turn came to: what is only between the engine and its host at once, the rest for release.
+func (h *hub) took(j *job, out *actor.Output) {
+	j.outs = append(j.outs, out)
+	if out.Opened != nil {
+		h.states[out.Opened.ID] = out.Opened.State
+	}
+	for i := range out.Effects {
+		switch e := &out.Effects[i]; e.Kind {
+		case actor.EffectSetTimer:
+			h.setTimer(e.Timer, e.Delay)
+		case actor.EffectClearTimer:
+			h.clearTimer(e.Timer)
+		}
+	}
+}
+
+// attempt runs one input in a savepoint, which it rolls back unless the turn succeeded.
+func (h *hub) attempt(e *entry, in *actor.Input) (*actor.Output, error) {
+	if err := h.db.Savepoint(); err != nil {
+		return failure(h, err), nil
+	}
+	out, err := e.turn(h, in, h.buf)
+	if err != nil || out.NeedWake || out.Failure != "" {
+		if out != nil && out.Failure != "" {
+			h.clearTimers()
+		}
+		if rollbackErr := h.db.RollbackTo(); rollbackErr != nil && err == nil {
+			return failure(h, rollbackErr), nil
+		}
+		return out, err
+	}
+	if err := h.db.Release(); err != nil {
+		return failure(h, err), nil
+	}
+	return out, nil
+}
+
+// failure is the output of a turn that failed in the host. The engine may have taken it for a success.
+func failure(h *hub, err error) *actor.Output {
+	h.known = false
+	cause := fmt.Sprintf("hub %s: %v", h.addr, err)
+	return &actor.Output{Failure: cause, Response: h.runner.problem(cause, err)}
+}
+
+// release carries out what a job has come to. The batch is committed.
+func (h *hub) release(j *job) {
+	var re reply
+	switch {
+	case j.err != nil:
+		re.err = fmt.Errorf("hub %s: %w", h.addr, j.err)
+		if j.reply == nil {
+			h.runner.opts.Log.Warn("a turn failed", "hub", h.addr.String(), "err", j.err)
+		}
+	default:
+		for _, out := range j.outs {
+			if out.Failure != "" {
+				h.runner.opts.Log.Warn("a turn failed", "cause", out.Failure)
+			}
+			if out.Opened != nil {
+				re.session = h.open(out.Opened.ID)
+			}
+			h.apply(out.Effects)
+			re.response = out.Response
+		}
+	}
+	if j.reply != nil {
+		j.reply <- re
+	}
+}
+
+func (h *hub) apply(effects []actor.Effect) {
+	for i := range effects {
+		e := &effects[i]
+		switch e.Kind {
+		case actor.EffectSend:
+			h.send(e.Session, e.Data)
+		case actor.EffectClose:
+			h.mu.Lock()
+			s := h.sessions[e.Session]
+			h.mu.Unlock()
+			if s != nil {
+				s.close(actor.LeaveClosed)
+			}
+		}
+	}
+}
+
+// send queues data for one session, or for all when id is empty.
+func (h *hub) send(id string, data []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if id != "" {
+		if s := h.sessions[id]; s != nil {
+			s.send(data)
+		}
+		return
+	}
+	for _, s := range h.sessions {
+		s.send(data)
+	}
+}
+
+func (h *hub) setTimer(name string, d time.Duration) {
+	h.clearTimer(name)
+	t := &timer{}
+	in := &actor.Input{Kind: actor.InputTimer, Hub: h.addr, Timer: name}
+	h.timers[name] = t
+	t.stop = h.runner.opts.Clock.AfterFunc(d, func() { h.post(&job{in: in, timer: t}) })
+}
+
+func (h *hub) clearTimer(name string) {
+	if t := h.timers[name]; t != nil {
+		t.stop()
+		delete(h.timers, name)
+	}
+}
+
+func (h *hub) clearTimers() {
+	for name := range h.timers {
+		h.clearTimer(name)
+	}
+}

@@ -1,0 +1,168 @@
+package localrunner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+
+	"github.com/hubbub-edge/hubbub/abi"
+	"github.com/hubbub-edge/hubbub/actor"
+	"github.com/hubbub-edge/hubbub/localrunner/internal/gojs"
+	"github.com/tetratelabs/wazero/api"
+)
+
+// LostError: an instance of the program was lost in a call. Nothing of the call remains.
+type LostError struct{ Cause error }
+
+func (e *LostError) Error() string { return e.Cause.Error() }
+func (e *LostError) Unwrap() error { return e.Cause }
+
+// isolate is one running instance of the program, and its successor when it is lost.
+type isolate struct {
+	runner *Runner
+
+	mu   sync.Mutex
+	inst *gojs.Instance // nil: none runs
+	own  *guest
+}
+
+// boot starts an instance of the program.
+func (r *Runner) boot(ctx context.Context, g *guest) (*gojs.Instance, error) {
+	inst, err := r.program.Start(ctx, gojs.Config{
+		Env:    maps.Clone(r.config.Vars),
+		Stdout: r.opts.Output,
+		Stderr: r.opts.Output,
+		Clock:  r.opts.Clock,
+		Rand:   r.opts.Rand,
+		Value:  g,
+	})
+	if err != nil {
+		return nil, &LostError{fmt.Errorf("the program did not start: %w", err)}
+	}
+	return inst, nil
+}
+
+// instance returns the running instance; it starts one if there is none.
+func (i *isolate) instance(ctx context.Context) (*gojs.Instance, *guest, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.inst != nil && i.inst.Err() == nil {
+		return i.inst, i.own, nil
+	}
+	g := &guest{rand: i.runner.opts.Rand}
+	inst, err := i.runner.boot(ctx, g)
+	if err != nil {
+		return nil, nil, err
+	}
+	i.inst, i.own = inst, g
+	return inst, g, nil
+}
+
+// discard ends an instance that was lost.
+func (i *isolate) discard(inst *gojs.Instance) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.inst == inst {
+		i.inst, i.own = nil, nil
+	}
+	inst.Close()
+}
+
+// close gives the instance up, without waiting for a call that is in it.
+func (i *isolate) close() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.inst != nil {
+		i.inst.Kill(ErrClosed)
+	}
+}
+
+// entry is one stay inside an instance: several calls, without another entry in between.
+type entry struct {
+	ctx context.Context
+	m   api.Module
+	g   *guest
+}
+
+// enter runs fn inside the instance. fn returns the error of a call that lost it, which is then discarded. An instance
+// that somebody else has lost before fn began is replaced, unknown to fn.
+func (i *isolate) enter(ctx context.Context, fn func(e *entry) error) error {
+	for {
+		inst, g, err := i.instance(ctx)
+		if err != nil {
+			return err
+		}
+		began := false
+		var lost error
+		err = inst.Do(ctx, func(ctx context.Context, m api.Module) error {
+			began = true
+			lost = fn(&entry{ctx, m, g})
+			return lost
+		})
+		if err == nil {
+			return nil
+		}
+		if !began && ctx.Err() == nil && errors.Is(err, gojs.ErrLost) {
+			i.discard(inst)
+			continue
+		}
+		if !began {
+			return err
+		}
+		i.discard(inst)
+		if lost == nil {
+			lost = err
+		}
+		i.runner.opts.Log.Warn("an instance is lost", "cause", cause(lost, inst))
+		return &LostError{cause(lost, inst)}
+	}
+}
+
+// cause is why an instance was lost: what it itself knows, unless a call only noticed that it had not finished.
+func cause(lost error, inst *gojs.Instance) error {
+	if err := inst.Err(); err != nil && !errors.Is(lost, errBlocked) {
+		return err
+	}
+	return lost
+}
+
+// turn runs one input.
+func (e *entry) turn(h *hub, in *actor.Input, buf []byte) (*actor.Output, error) {
+	e.g.db = h.db
+	payload, err := e.g.call(e.ctx, e.m, abi.ExportTurn, abi.AppendInput(buf[:0], in))
+	e.g.db = nil
+	if err != nil {
+		return nil, err
+	}
+	return abi.DecodeOutput(payload)
+}
+
+// route decides what becomes of a request.
+func (i *isolate) route(ctx context.Context, r *actor.Request) (d *actor.Decision, err error) {
+	err = i.enter(ctx, func(e *entry) error {
+		payload, err := e.g.call(e.ctx, e.m, abi.ExportRoute, abi.AppendRoute(nil, r))
+		if err == nil {
+			d, err = abi.DecodeDecision(payload)
+		}
+		return err
+	})
+	return d, err
+}
+
+// describe asks the program what it is.
+func (i *isolate) describe(ctx context.Context) (d *abi.Description, err error) {
+	var version *abi.VersionError
+	err = i.enter(ctx, func(e *entry) error {
+		payload, err := e.g.call(e.ctx, e.m, abi.ExportDescribe, nil)
+		if err == nil {
+			d, err = abi.DecodeDescription(payload)
+		}
+		return err
+	})
+	if errors.As(err, &version) {
+		return nil, version
+	}
+	return d, err
+}

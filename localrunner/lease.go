@@ -1,0 +1,70 @@
+package localrunner
+
+import (
+	"net/http"
+	"sync"
+
+	"github.com/hubbub-edge/hubbub/localrunner/internal/gojs"
+)
+
+// maxLeased bounds the instances for the program's http.Handler, each of which takes 5 to 15 MB. Requests beyond wait.
+const maxLeased = 32
+
+// keepIdle is how many of them are kept while they have nothing to do.
+const keepIdle = 4
+
+// lease gives each request for the program's http.Handler an instance to itself: a handler may wait.
+type lease struct {
+	runner *Runner
+	slots  chan struct{}
+
+	mu   sync.Mutex
+	idle []*gojs.Instance
+}
+
+// ServeHTTP serves the request on an instance of its own.
+func (l *lease) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-req.Context().Done():
+		panic(http.ErrAbortHandler) // nobody is there
+	}
+	defer func() { <-l.slots }()
+	inst, err := l.take(req)
+	if err != nil {
+		l.runner.refuse(w, req, err)
+		return
+	}
+	// An aborted response leaves by a panic: the handler may then still be at work, and its instance is not used again.
+	finished := false
+	defer func() {
+		if !finished || !l.give(inst) {
+			inst.Close()
+		}
+	}()
+	inst.ServeHTTP(w, req)
+	finished = inst.Err() == nil
+}
+
+func (l *lease) take(req *http.Request) (*gojs.Instance, error) {
+	l.mu.Lock()
+	if n := len(l.idle); n > 0 {
+		inst := l.idle[n-1]
+		l.idle = l.idle[:n-1]
+		l.mu.Unlock()
+		return inst, nil
+	}
+	l.mu.Unlock()
+	return l.runner.boot(req.Context(), &guest{rand: l.runner.opts.Rand})
+}
+
+// give keeps an idle instance for the next request, unless there are enough.
+func (l *lease) give(inst *gojs.Instance) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.idle) >= keepIdle {
+		return false
+	}
+	l.idle = append(l.idle, inst)
+	return true
+}

@@ -1,0 +1,80 @@
+package localrunner
+
+import (
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+// Options configure a [Runner]; the zero value of each field is its default.
+type Options struct {
+	// Config is the path of the program's wrangler.toml; default "wrangler.toml".
+	Config string
+	// Vars are added to the vars of the configuration, and replace those of the same name.
+	Vars map[string]string
+	// Storage is the folder of the hubs' databases, which is made when it is missing. Empty: storage is in memory,
+	// and gone with the runner.
+	Storage string
+	// Isolates is how many instances run hubs; default the number of CPUs, at most 8.
+	Isolates int
+	// CacheDir is where compiled programs are kept; default a folder "hubbub" in the user's cache folder. "none":
+	// they are not kept.
+	CacheDir string
+	// Log gets what operators should know; default none.
+	Log *slog.Logger
+	// Output gets what the program writes to its stdout and stderr; default none.
+	Output io.Writer
+	// Clock is where all time comes from; default the system's.
+	Clock Clock
+	// Rand is where all randomness comes from; default crypto/rand.
+	Rand io.Reader
+}
+
+// Clock tells the time and runs timers. Its methods are called concurrently.
+type Clock interface {
+	Now() time.Time
+	// AfterFunc calls f in a goroutine of its own once d has passed. The function that it returns cancels that, and
+	// reports whether it did.
+	AfterFunc(d time.Duration, f func()) (stop func() bool)
+}
+
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+func (systemClock) AfterFunc(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop }
+
+func (o Options) withDefaults() Options {
+	if o.Config == "" {
+		o.Config = "wrangler.toml"
+	}
+	if o.Isolates <= 0 {
+		o.Isolates = min(runtime.NumCPU(), 8)
+	}
+	if o.CacheDir == "" {
+		// Without a cache folder a start takes a second instead of a twentieth of one.
+		if dir, err := os.UserCacheDir(); err == nil {
+			o.CacheDir = filepath.Join(dir, "hubbub")
+		}
+	}
+	if o.CacheDir == "none" {
+		o.CacheDir = ""
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Output == nil {
+		o.Output = io.Discard
+	}
+	if o.Clock == nil {
+		o.Clock = systemClock{}
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	return o
+}
