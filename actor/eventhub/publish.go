@@ -27,9 +27,10 @@ func publish(t *actor.Turn, r *actor.Request) (*actor.Response, error) {
 		return refusal, nil
 	}
 	id, err := t.Publish(e)
+	var field *actor.FieldError
 	switch {
-	case errors.Is(err, actor.ErrField):
-		return actor.Problem(http.StatusBadRequest, strings.TrimPrefix(err.Error(), "actor: ")), nil
+	case errors.As(err, &field):
+		return actor.Problem(http.StatusBadRequest, "the field "+field.Field+" "+field.Reason), nil
 	case err != nil:
 		return nil, err
 	}
