@@ -37,6 +37,7 @@ func (r *Runner) boot(ctx context.Context, g *guest) (*gojs.Instance, error) {
 		Clock:  r.opts.Clock,
 		Rand:   r.opts.Rand,
 		Value:  g,
+		Failed: r.refuse,
 	})
 	if err != nil {
 		return nil, &LostError{fmt.Errorf("the program did not start: %w", err)}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"runtime"
 	"unsafe"
 
 	"github.com/hubbub-edge/hubbub/abi"
@@ -41,7 +42,7 @@ func exportDescribe(number, _ uint32) uint64 {
 func exportRoute(number, n uint32) uint64 {
 	r, err := abi.DecodeRoute(program.input[:n])
 	if err != nil {
-		refuse(err)
+		fatal("the host's input: %v", err)
 	}
 	d := program.front.Decide(r)
 	return finish(number, abi.AppendDecision(begin(), &d))
@@ -51,16 +52,21 @@ func exportRoute(number, n uint32) uint64 {
 func exportTurn(number, n uint32) uint64 {
 	in, err := abi.DecodeInput(program.input[:n])
 	if err != nil {
-		refuse(err)
+		fatal("the host's input: %v", err)
 	}
+	before := runtime.NumGoroutine()
 	out := program.engine.Turn(in)
+	if runtime.NumGoroutine() > before {
+		// It would run hub code outside of any turn. There is no way to stop it but to end the instance.
+		fatal("hub %s: the turn left a goroutine behind: hub code must not start goroutines", in.Hub)
+	}
 	return finish(number, abi.AppendOutput(begin(), &out))
 }
 
-// refuse ends an instance whose host does not keep to the interface.
-func refuse(err error) {
-	fmt.Fprintln(os.Stderr, "worker: the host's input:", err)
-	os.Exit(1)
+// fatal ends the instance, and says why.
+func fatal(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "fatal error: "+format+"\n", args...)
+	os.Exit(2)
 }
 
 const outputHead = 8 // the payload's length and the call's number

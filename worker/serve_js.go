@@ -21,7 +21,7 @@ func Serve(p actor.Program, handler http.Handler) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	workers.ServeNonBlock(handler)
+	workers.ServeNonBlock(withBody(handler))
 	workers.Ready()
 	select {} // the exports are called while main waits here
 }
@@ -47,6 +47,16 @@ func start(p actor.Program) error {
 	}
 	program.engine, err = actor.NewEngine(p, host{})
 	return err
+}
+
+// withBody keeps a promise of net/http that syumai/workers does not: a server's request always has a body.
+func withBody(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body == nil {
+			r.Body = http.NoBody
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
 
 // Env returns the value of one of the Worker's vars, or "" when there is none of that name.

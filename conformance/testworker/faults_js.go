@@ -35,13 +35,11 @@ var faults = map[string]func() error{
 		return nil
 	},
 	"sleep": func() error {
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Minute) // a short one may be over before the scheduler looks
 		return nil
 	},
 	"goroutine": func() error {
-		done := make(chan struct{})
-		go close(done)
-		<-done
+		go func() { <-make(chan struct{}) }()
 		return nil
 	},
 	"exit": func() error {

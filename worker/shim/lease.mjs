@@ -23,9 +23,12 @@ export class Lease {
 
   async fetch(request, ctx) {
     const program = await this.#take();
+    // A promise belongs to the request that made it: each one makes its own.
+    const exited = new Promise((_, reject) => (program.onExit = reject));
+    exited.catch(() => {});
     let response;
     try {
-      response = await Promise.race([program.binding.handleRequest(request), program.exited]);
+      response = await Promise.race([program.binding.handleRequest(request), exited]);
     } catch (error) {
       this.#discard(program);
       throw lost(error);
@@ -38,7 +41,7 @@ export class Lease {
     const { readable, writable } = new IdentityTransformStream();
     const copied = response.body.pipeTo(writable);
     ctx.waitUntil(
-      Promise.race([copied, program.exited]).then(
+      Promise.race([copied, exited]).then(
         () => void this.#idle.push(program),
         // The client has left, and the handler may still be at work, or the program was lost.
         () => this.#discard(program),

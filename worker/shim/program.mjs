@@ -37,8 +37,8 @@ globalThis.tryCatch = (fn) => {
 export class Program {
   /** What syumai/workers has left for its host. */
   binding = {};
-  /** Rejects when the program exits. */
-  exited;
+  /** Called with an error when the program exits. */
+  onExit = () => {};
   exports;
   #go = new globalThis.Go();
   #memory = new Uint8Array(0);
@@ -51,13 +51,10 @@ export class Program {
    */
   constructor(module, imports) {
     const go = this.#go;
-    let fail;
-    this.exited = new Promise((_, reject) => (fail = reject));
-    this.exited.catch(() => {}); // whoever waits for it hears of it
     // Throwing unwinds every frame of the program, and those of the host between them.
     go.exit = (code) => {
       const error = new ExitError(code);
-      fail(error);
+      this.onExit(error);
       throw error;
     };
     let ready = false;
@@ -74,7 +71,7 @@ export class Program {
       [abi.MODULE]: imports(this),
     });
     this.exports = instance.exports;
-    go.run(instance).catch(fail); // it runs until main waits, and resolves when the program exits
+    go.run(instance).catch(() => {}); // it runs until main waits; onExit tells of its end
     if (!ready) throw new LostError(`the program did not start${causeInStderr()}`);
   }
 
@@ -103,6 +100,6 @@ export function lost(error) {
 }
 
 function causeInStderr() {
-  const line = stderr.match(/^(?:fatal error|panic|app|actor|worker): .*$/m) ?? stderr.match(/^.*\S.*$/m);
+  const line = stderr.match(/^(?:fatal error|panic): .*$/m) ?? stderr.match(/^.*\S.*$/m);
   return line ? `: ${line[0].trim()}` : "";
 }

@@ -171,7 +171,7 @@ export class Outbox {
   }
 
   #label(m) {
-    if (m.state === 'failed') return `Not sent. ${m.detail} `;
+    if (m.state === 'failed') return `Not sent: ${m.detail} `;
     if (m.state === 'queued' && m.waiting) return 'Not sent yet, no connection ';
     return m.state === 'sent' ? 'Sent' : 'Sending…';
   }
