@@ -1,18 +1,19 @@
 # Hubbub. `make help` lists the targets.
 
-GO      ?= go
-NODE_BIN = node_modules/.bin
+GO       ?= go
+WASM      = GOOS=js GOARCH=wasm $(GO) build -trimpath -ldflags="-s -w"
 # wrangler's own Node: the system's may be too old for it.
-WRANGLER = $(NODE_BIN)/node node_modules/wrangler/bin/wrangler.js
-WASM     = GOOS=js GOARCH=wasm $(GO) build -trimpath -ldflags="-s -w"
+WRANGLER  = node_modules/.bin/node node_modules/wrangler/bin/wrangler.js
+# These start servers and browsers and measure them: one after the other, and apart from the rest.
+HOST_TESTS = ./conformance ./e2e
 export WRANGLER_SEND_METRICS = false
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: ## serve the app with the local runner, on http://localhost:8787 (PORT and ADDR override)
+run: ## serve the app on http://localhost:8787 (PORT and ADDR override); needs Go alone
 	@$(GO) run ./localrunner/cmd/hubbub run
 
 .PHONY: build
@@ -29,6 +30,59 @@ build/wasm_exec.js:
 	@mkdir -p build
 	@cp "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" $@
 
+.PHONY: test
+test: setup check ## set everything up, and run every test on both hosts and in a browser
+	$(GO) test -race $$($(GO) list ./... | grep -v -e /conformance$$ -e /e2e$$)
+	$(GO) test -race -p 1 $(HOST_TESTS)
+
+.PHONY: check
+check: ## fail on anything unformatted, untidy, out of date or suspicious
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "check: run gofmt -w on the files above"; exit 1; }
+	@$(GO) mod tidy -diff
+	@$(GO) run ./abi/gen | diff - worker/shim/abi.gen.mjs || { echo "check: run make generate"; exit 1; }
+	@$(GO) vet ./...
+	@GOOS=js GOARCH=wasm $(GO) vet ./worker/... ./conformance/testworker
+
+.PHONY: generate
+generate: ## write the generated files anew
+	$(GO) run ./abi/gen > worker/shim/abi.gen.mjs
+
+.PHONY: setup
+setup: node_modules chromium ## install what the tests need besides Go: npm packages and Chromium
+
 node_modules: package.json package-lock.json
 	npm ci --no-audit --no-fund
 	@touch $@
+
+# The e2e tests find Chromium by these names, or in $CHROMIUM.
+.PHONY: chromium
+chromium:
+	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
+		command -v "$$name" >/dev/null && exit; done; tools/install-chromium
+
+.PHONY: dev
+dev: node_modules ## serve the app with wrangler dev
+	$(WRANGLER) dev
+
+.PHONY: deploy
+deploy: node_modules ## deploy the app to Cloudflare
+	$(WRANGLER) deploy
+
+.PHONY: deploy-check
+deploy-check: node_modules ## what a deployment would upload, without doing it, and its size
+	$(WRANGLER) deploy --dry-run --outdir build/deploy-check
+
+.PHONY: bench
+bench: node_modules ## measure, side by side in one run, and print a table
+	$(GO) run ./bench
+
+.PHONY: fuzz
+fuzz: ## run each fuzz test for FUZZTIME (default 10s)
+	@for pkg in $$(grep -rl --include=*_test.go '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$pkg/*_test.go | cut -c6-); do \
+			$(GO) test $$pkg -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-10s} || exit 1; \
+		done; done
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build

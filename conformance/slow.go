@@ -73,6 +73,13 @@ func stalledCase(ctx context.Context, t *Target) error {
 	if err != nil {
 		return err
 	}
+	if t.Options.RSS != nil {
+		// The load alone makes a host's heap grow to its working size. What is
+		// measured below is what the stalled session adds to that.
+		if err := publishInStep(ctx, t, hub, healthy, stalledTotal/MaxData); err != nil {
+			return err
+		}
+	}
 	slow, err := t.stall(ctx, hub)
 	if err != nil {
 		return err

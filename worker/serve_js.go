@@ -26,9 +26,9 @@ func Serve(p actor.Program, handler http.Handler) {
 	select {} // the exports are called while main waits here
 }
 
-// maxStack bounds the stack of a turn, in bytes. A recursion without end then ends as a clean exit, rather than by
-// filling the isolate's memory. It is far more than the WebAssembly stack of the hosts allows.
-const maxStack = 64 << 20
+// maxStack bounds the stack of a turn, in bytes. A recursion without end then ends at once, and by that name, rather
+// than by filling the isolate's memory.
+const maxStack = 8 << 20
 
 func start(p actor.Program) error {
 	classes, err := p.Described()

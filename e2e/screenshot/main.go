@@ -46,8 +46,8 @@ var conversation = []struct {
 }{
 	{1, "Morning! The new version goes out in a minute."},
 	{1, "Please keep this page open and tell me what you see."},
-	{program, "Version 41 is live, 38 s after the push."},
-	{2, "“Connection lost — reconnecting…”, and two seconds later it was back live."},
+	{program, "Version 41 is live."},
+	{2, "“Connection lost — reconnecting…”, and then it was back, by itself."},
 	{0, "Same here. I was in the middle of a message: it waited, and went out by itself."},
 	{1, "That was the deploy. Every stream dropped once, and nobody had to reload."},
 	{2, "And all of this is one Go program?"},
