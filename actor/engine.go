@@ -79,12 +79,16 @@ func (e *Engine) turn(in *Input) (out Output) {
 		return Output{NeedWake: true}
 	}
 	t := &Turn{host: e.host, hub: h, now: in.Now}
+	t.storage = watched{e.host, &t.failed}
 	defer func() {
 		if r := recover(); r != nil {
 			out = e.fail(in, t.hub, fmt.Errorf("panic: %v", r))
 		}
 	}()
 	res, err := e.run(t, in)
+	if err == nil {
+		err = t.failed
+	}
 	if err != nil {
 		return e.fail(in, t.hub, err)
 	}

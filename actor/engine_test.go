@@ -216,6 +216,33 @@ func TestClose(t *testing.T) {
 	assert.Equal(t, []string{"start", "join", "leave closed"}, *log)
 }
 
+// failing is a host whose every write fails.
+type failing struct{ actor.Host }
+
+func (failing) Put(string, []byte) error { return actor.ErrStorage }
+
+func (failing) Get(string) ([]byte, bool, error) { return nil, false, nil }
+
+// A write that failed fails the turn, also when hub code does not look.
+func TestIgnoredStorageError(t *testing.T) {
+	engine, err := actor.NewEngine(actor.Program{Classes: []actor.Class{{
+		Name: "Probe", New: func() actor.Hub { return careless{} },
+	}}}, failing{})
+	require.NoError(t, err)
+	hub := actor.Address{Class: "Probe", Name: "a"}
+	engine.Turn(&actor.Input{Kind: actor.InputWake, Hub: hub})
+	out := engine.Turn(&actor.Input{Kind: actor.InputRequest, Hub: hub, Request: &actor.Request{Method: "GET"}})
+	assert.Contains(t, out.Failure, "storage failed")
+	assert.Equal(t, 500, out.Response.Status)
+}
+
+type careless struct{}
+
+func (careless) Request(t *actor.Turn, _ *actor.Request) (*actor.Response, error) {
+	t.Storage().Put("k", nil)
+	return &actor.Response{}, nil
+}
+
 func TestBadResponses(t *testing.T) {
 	host, _ := newProbe(t)
 	res := host.Get("/p/a/nil")

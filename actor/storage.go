@@ -47,12 +47,42 @@ var (
 	ErrKey = errors.New("actor: invalid storage key")
 	// ErrTooLarge: key and value have more than [MaxEntry] bytes.
 	ErrTooLarge = errors.New("actor: storage entry too large")
-	// ErrStorage: the host could not read or write. The turn should fail with it.
+	// ErrStorage: the host could not read or write. The turn fails with it, whatever hub code does about it.
 	ErrStorage = errors.New("actor: storage failed")
 )
 
 // reserved is the prefix of the engine's own keys, such as those of the event log.
 const reserved = "hubbub/"
+
+// watched is the host's storage, and remembers its first failure: a turn whose write failed must not succeed, also when
+// hub code has not looked at the error.
+type watched struct {
+	Storage
+	failed *error
+}
+
+func (s watched) note(err error) error {
+	if *s.failed == nil {
+		*s.failed = err
+	}
+	return err
+}
+
+func (s watched) Get(key string) ([]byte, bool, error) {
+	value, ok, err := s.Storage.Get(key)
+	return value, ok, s.note(err)
+}
+
+func (s watched) Put(key string, value []byte) error { return s.note(s.Storage.Put(key, value)) }
+
+func (s watched) Delete(key string) (bool, error) {
+	existed, err := s.Storage.Delete(key)
+	return existed, s.note(err)
+}
+
+func (s watched) List(opts ListOptions, yield func(string, []byte) bool) error {
+	return s.note(s.Storage.List(opts, yield))
+}
 
 // checkedStorage is what hub code sees of the host's storage: the same, with its keys and sizes checked and the
 // engine's own keys out of sight.

@@ -12,6 +12,8 @@ import (
 type Turn struct {
 	hub     *hubState
 	host    Host
+	storage watched
+	failed  error // what storage failed with first
 	now     time.Time
 	effects []Effect
 	opened  *Session
@@ -35,7 +37,7 @@ func (t *Turn) Rand() *rand.Rand {
 }
 
 // Storage returns the hub's durable state. Keys that begin with "hubbub/" are the engine's own.
-func (t *Turn) Storage() Storage { return checkedStorage{t.host} }
+func (t *Turn) Storage() Storage { return checkedStorage{t.storage} }
 
 // Sessions returns the hub's sessions, in no particular order.
 func (t *Turn) Sessions() iter.Seq[*Session] {
@@ -100,7 +102,7 @@ func (t *Turn) Publish(e Event) (id string, err error) {
 	if err := e.check(); err != nil {
 		return "", err
 	}
-	if err := t.hub.log.append(t.host, t.now, &e); err != nil {
+	if err := t.hub.log.append(t.storage, t.now, &e); err != nil {
 		return "", err
 	}
 	return e.ID, t.Broadcast(e)
@@ -108,7 +110,7 @@ func (t *Turn) Publish(e Event) (id string, err error) {
 
 // LastEventID returns the id of the newest published event, or "" when there was none.
 func (t *Turn) LastEventID() (string, error) {
-	if err := t.hub.log.load(t.host); err != nil {
+	if err := t.hub.log.load(t.storage); err != nil {
 		return "", err
 	}
 	return t.hub.log.lastID(), nil

@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/hubbub-edge/hubbub/internal/sse"
 )
 
 // What a session that does not read may cost: its buffer of 1 MiB and the kernel's.
@@ -204,16 +206,16 @@ func lateReaderCase(ctx context.Context, t *Target) error {
 		return err
 	}
 	defer late.Close() // Before the body, which would be read to its end.
-	decoder := NewDecoder(resp.Body)
+	decoder := sse.NewDecoder(resp.Body)
 	for i := 0; i < n; {
 		item, err := decoder.Next()
 		if err != nil {
 			return fmt.Errorf("event %d: %w", i, err)
 		}
-		if item.Kind != KindEvent || item.Event.Name != "message" {
+		if item.Kind != sse.KindEvent || item.Event.Name != "message" {
 			continue
 		}
-		want := Event{Name: "message", Data: strings.Repeat(string(rune('a'+i%26)), size), LastEventID: ids[i], HasID: true}
+		want := sse.Event{Name: "message", Data: strings.Repeat(string(rune('a'+i%26)), size), LastEventID: ids[i], HasID: true}
 		if item.Event != want {
 			return fmt.Errorf("received %s, want %s", brief(item.Event), brief(want))
 		}

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"regexp"
 	"sync"
+
+	"github.com/hubbub-edge/hubbub/internal/sse"
 )
 
 // Connected is the data of a stream's first event.
@@ -30,7 +32,7 @@ type Subscriber struct {
 	mu sync.Mutex
 	// wake is closed and replaced whenever anything below changes.
 	wake     chan struct{}
-	events   []Event
+	events   []sse.Event
 	next     int
 	comments int
 	retries  int
@@ -73,7 +75,7 @@ func (s *Subscriber) open(ctx context.Context, t *Target, path, hub string) erro
 		return fmt.Errorf("status %d: %s", resp.StatusCode, body)
 	}
 	s.Header, s.body = resp.Header, resp.Body
-	decoder := NewDecoder(resp.Body)
+	decoder := sse.NewDecoder(resp.Body)
 	if err := s.connect(decoder, hub); err != nil {
 		resp.Body.Close()
 		return err
@@ -83,14 +85,14 @@ func (s *Subscriber) open(ctx context.Context, t *Target, path, hub string) erro
 }
 
 // connect reads up to the first event, which must be "connected".
-func (s *Subscriber) connect(decoder *Decoder, hub string) error {
+func (s *Subscriber) connect(decoder *sse.Decoder, hub string) error {
 	for {
 		item, err := decoder.Next()
 		if err != nil {
 			return fmt.Errorf("before the first event: %w", err)
 		}
 		s.note(item)
-		if item.Kind != KindEvent {
+		if item.Kind != sse.KindEvent {
 			continue
 		}
 		e := item.Event
@@ -110,7 +112,7 @@ func (s *Subscriber) connect(decoder *Decoder, hub string) error {
 	}
 }
 
-func (s *Subscriber) read(decoder *Decoder) {
+func (s *Subscriber) read(decoder *sse.Decoder) {
 	defer close(s.done)
 	for {
 		item, err := decoder.Next()
@@ -133,16 +135,16 @@ func (s *Subscriber) signal() {
 	s.wake = make(chan struct{})
 }
 
-func (s *Subscriber) note(item Item) error {
+func (s *Subscriber) note(item sse.Item) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.signal()
 	switch item.Kind {
-	case KindComment:
+	case sse.KindComment:
 		s.comments++
-	case KindRetry:
+	case sse.KindRetry:
 		s.retries++
-	case KindEvent:
+	case sse.KindEvent:
 		switch item.Event.Name {
 		case "connected":
 		case "connections":
@@ -191,14 +193,14 @@ func (s *Subscriber) until(ctx context.Context, what string, cond func() bool) e
 }
 
 // Next returns the next published event: everything but connected and connections.
-func (s *Subscriber) Next(ctx context.Context) (Event, error) {
-	var e Event
+func (s *Subscriber) Next(ctx context.Context) (sse.Event, error) {
+	var e sse.Event
 	err := s.until(ctx, "the next published event", func() bool {
 		if s.next == len(s.events) {
 			return false
 		}
 		e = s.events[s.next]
-		s.events[s.next] = Event{} // Large data need not be kept until the case ends.
+		s.events[s.next] = sse.Event{} // Large data need not be kept until the case ends.
 		s.next++
 		return true
 	})
@@ -211,14 +213,14 @@ func (s *Subscriber) Expect(ctx context.Context, id, name, data string) error {
 	if err != nil {
 		return err
 	}
-	want := Event{Name: name, Data: data, LastEventID: id, HasID: true}
+	want := sse.Event{Name: name, Data: data, LastEventID: id, HasID: true}
 	if e != want {
 		return fmt.Errorf("received %s, want %s", brief(e), brief(want))
 	}
 	return nil
 }
 
-func brief(e Event) string {
+func brief(e sse.Event) string {
 	return fmt.Sprintf("{name %q, id %q, own id %t, %d bytes of data %.80q}", e.Name, e.LastEventID, e.HasID, len(e.Data), e.Data)
 }
 

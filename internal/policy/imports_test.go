@@ -35,6 +35,7 @@ var layers = map[string][]string{
 	"conformance/testworker": {"actor", "actor/eventhub", "worker", "worker/app/service"},
 
 	"internal/policy":   {},
+	"internal/readme":   {},
 	"internal/sse":      {},
 	"internal/testhost": {},
 	"bench/...":         {"internal/sse", "internal/testhost", "bench/..."},

@@ -1,0 +1,2 @@
+// Package readme runs what the README says, as a test.
+package readme
