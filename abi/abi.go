@@ -19,7 +19,7 @@ const (
 	// ExportRoute is hubbub_route(number i32, n i32) i64: what becomes of a request. The input is a request head,
 	// see [AppendRoute]; the payload a decision, see [DecodeDecision].
 	//
-	//	"GET\n/hubs/a/events\n\naccept\n*/*\n"  →  02 "Hub" "a"
+	//	"GET\n/hubs/a/events\n\naccept\n*/*\n"  →  02 "Hub" "a" ""
 	ExportRoute = "hubbub_route"
 
 	// ExportTurn is hubbub_turn(number i32, n i32) i64: one turn of a hub. The input is an actor.Input, see
@@ -68,8 +68,16 @@ const MaxPage = 64 << 10
 // Heartbeat is what a host sends to the stream of each session once in the class's heartbeat interval: an empty comment, and the empty line that keeps it apart from what follows.
 const Heartbeat = ":\n\n"
 
-// ShutdownHint is what a host sends to each stream before it ends all of them to shut down: come back in a second.
-const ShutdownHint = "retry: 1000\n\n"
+// Lag is the event that tells a client how many events its host has skipped, see actor.SlowDrop: the number stands
+// between the two.
+const (
+	LagBefore = "event: lag\ndata: {\"dropped\":"
+	LagAfter  = "}\n\n"
+)
+
+// MetaHeader is the field in which the shim's front hands the metadata of a decision to a hub's Durable Object, in
+// Base64. The front takes it off every request that comes from outside.
+const MetaHeader = "hubbub-meta"
 
 // Kinds of payloads of ExportTurn.
 const (

@@ -20,11 +20,12 @@ var (
 			{ID: "one", State: []byte{1, 2}}, {ID: "two"},
 		}},
 		{Kind: actor.InputRequest, Hub: hubA, Now: at, Request: &actor.Request{
-			Method: "POST", Path: "/hubs/a/events", RawQuery: "event=x", Body: []byte("body"), BodyTruncated: true,
+			Method: "POST", Path: "/hubs/a/events", RawQuery: "event=x", Body: []byte("body"), BodyTruncated: true, Meta: []byte("m"),
 			Header: actor.Header{{Name: "accept", Value: "*/*"}, {Name: "empty", Value: ""}},
 		}},
 		{Kind: actor.InputRequest, Hub: hubA, Now: at, Request: &actor.Request{Method: "GET", Path: "/"}},
 		{Kind: actor.InputLeave, Hub: hubA, Now: at, Session: "one", Reason: actor.LeaveSlow},
+		{Kind: actor.InputContinue, Hub: hubA, Now: at, Session: "one"},
 		{Kind: actor.InputTimer, Hub: actor.Address{Class: "Größe", Name: "👋"}, Now: at, Timer: "connections"},
 	}
 	outputs = []*actor.Output{
@@ -38,6 +39,9 @@ var (
 			Effects: []actor.Effect{
 				{Kind: actor.EffectSend, Data: []byte("data: x\n\n")},
 				{Kind: actor.EffectSend, Session: "one", Data: []byte("y")},
+				{Kind: actor.EffectSend, Data: []byte("z"), Except: []string{"one", "two"}, Ephemeral: true, Key: "k"},
+				{Kind: actor.EffectContinue, Session: "one"},
+				{Kind: actor.EffectSave, Session: "one", Data: []byte{7}},
 				{Kind: actor.EffectClose, Session: "one"},
 				{Kind: actor.EffectSetTimer, Timer: "t", Delay: 50 * time.Millisecond},
 				{Kind: actor.EffectClearTimer, Timer: "t"},
@@ -45,7 +49,7 @@ var (
 		},
 	}
 	decisions = []*actor.Decision{
-		{}, {Hub: hubA}, {Answer: &actor.Response{Status: 404, Header: actor.Header{{Name: "a", Value: "b"}}, Body: []byte("x")}},
+		{}, {Hub: hubA}, {Hub: hubA, Meta: []byte("m")}, {Answer: &actor.Response{Status: 404, Header: actor.Header{{Name: "a", Value: "b"}}, Body: []byte("x")}},
 	}
 )
 
@@ -77,7 +81,7 @@ func TestDescriptionRoundTrip(t *testing.T) {
 	d := &abi.Description{
 		Header: actor.Header{{Name: "a", Value: "b"}},
 		Classes: []abi.ClassDescription{
-			{Name: "Hub", MaxBody: 1, SessionBuffer: 2, Heartbeat: 3 * time.Second}, {Name: "Other"},
+			{Name: "Hub", MaxBody: 1, SessionBuffer: 2, Heartbeat: 3 * time.Second, Slow: actor.SlowDrop}, {Name: "Other"},
 		},
 	}
 	b := abi.AppendDescription(nil, d)
@@ -99,7 +103,7 @@ func TestWire(t *testing.T) {
 		abi.AppendInput(nil, in))
 	r := &actor.Request{Method: "GET", Path: "/hubs/a/events", Header: actor.Header{{Name: "accept", Value: "*/*"}}}
 	assert.Equal(t, "\x1f\x00\x00\x00GET\n/hubs/a/events\n\naccept\n*/*\n", string(abi.AppendRoute(nil, r)))
-	assert.Equal(t, "\x02\x03\x00\x00\x00Hub\x01\x00\x00\x00a", string(abi.AppendDecision(nil, &actor.Decision{Hub: hubA})))
+	assert.Equal(t, "\x02\x03\x00\x00\x00Hub\x01\x00\x00\x00a\x00\x00\x00\x00", string(abi.AppendDecision(nil, &actor.Decision{Hub: hubA})))
 }
 
 func TestPage(t *testing.T) {

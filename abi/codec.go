@@ -99,6 +99,7 @@ func (r *reader) bytes() []byte {
 
 func (r *reader) string() string { return string(r.bytes()) }
 
+// clone returns nil for no bytes.
 func (r *reader) clone() []byte { return append([]byte(nil), r.bytes()...) }
 
 // count reads how many elements follow, each of which has at least size bytes.

@@ -21,14 +21,15 @@ func DecodeRoute(b []byte) (*actor.Request, error) {
 	return req, r.end()
 }
 
-// AppendDecision appends d as payload of [ExportRoute]: u8 kind, then by kind nothing, a response, or bytes class and
-// bytes name.
+// AppendDecision appends d as payload of [ExportRoute]: u8 kind, then by kind nothing, a response, or bytes class, bytes
+// name and bytes meta.
 func AppendDecision(dst []byte, d *actor.Decision) []byte {
 	switch {
 	case d.Answer != nil:
 		return appendResponse(append(dst, DecisionAnswer), d.Answer)
 	case d.Hub != (actor.Address{}):
-		return appendBytes(appendBytes(append(dst, DecisionHub), d.Hub.Class), d.Hub.Name)
+		dst = appendBytes(append(dst, DecisionHub), d.Hub.Class)
+		return appendBytes(appendBytes(dst, d.Hub.Name), d.Meta)
 	}
 	return append(dst, DecisionHandler)
 }
@@ -43,6 +44,7 @@ func DecodeDecision(b []byte) (*actor.Decision, error) {
 		d.Answer = r.response()
 	case DecisionHub:
 		d.Hub = actor.Address{Class: r.string(), Name: r.string()}
+		d.Meta = r.clone()
 	default:
 		r.fail("an unknown kind of decision")
 	}
@@ -61,6 +63,7 @@ type ClassDescription struct {
 	MaxBody       int
 	SessionBuffer int
 	Heartbeat     time.Duration
+	Slow          actor.SlowPolicy
 }
 
 // VersionError: host and program were built for different versions of this interface.
@@ -72,7 +75,7 @@ func (e *VersionError) Error() string {
 }
 
 // AppendDescription appends d as payload of [ExportDescribe]: u32 Version, head (fields), u32 number of classes, each
-// bytes name, u32 body and u32 buffer in bytes, u32 heartbeat in milliseconds.
+// bytes name, u32 body and u32 buffer in bytes, u32 heartbeat in milliseconds, u8 slow policy.
 func AppendDescription(dst []byte, d *Description) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, Version)
 	dst = appendHead(dst, d.Header)
@@ -82,6 +85,7 @@ func AppendDescription(dst []byte, d *Description) []byte {
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(c.MaxBody))
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(c.SessionBuffer))
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(c.Heartbeat.Milliseconds()))
+		dst = append(dst, byte(c.Slow))
 	}
 	return dst
 }
@@ -94,7 +98,7 @@ func DecodeDescription(b []byte) (*Description, error) {
 		return nil, &VersionError{Program: int(v), Host: Version}
 	}
 	d := &Description{Header: r.head()}
-	if n := r.count(16); n > 0 {
+	if n := r.count(17); n > 0 {
 		d.Classes = make([]ClassDescription, n)
 	}
 	for i := range d.Classes {
@@ -103,6 +107,7 @@ func DecodeDescription(b []byte) (*Description, error) {
 			MaxBody:       int(r.u32()),
 			SessionBuffer: int(r.u32()),
 			Heartbeat:     time.Duration(r.u32()) * time.Millisecond,
+			Slow:          actor.SlowPolicy(r.u8()),
 		}
 	}
 	return d, r.end()

@@ -11,9 +11,10 @@ import (
 //
 //	u8 kind, bytes class, bytes name, i64 now in Unix milliseconds, then by kind
 //	  wake:    u32 number of sessions, each bytes id, bytes state
-//	  request: head (method, path, query, fields), u8 whether the body is truncated, bytes body
+//	  request: head (method, path, query, fields), bytes meta, u8 whether the body is truncated, bytes body
 //	  leave:   bytes session, u8 reason
 //	  timer:   bytes name
+//	  continue: bytes session
 //
 // where bytes is a u32 length and so many bytes, and head is bytes of text: lines, each with a line feed behind it.
 func AppendInput(dst []byte, in *actor.Input) []byte {
@@ -30,6 +31,7 @@ func AppendInput(dst []byte, in *actor.Input) []byte {
 		}
 	case actor.InputRequest:
 		dst = AppendRoute(dst, in.Request)
+		dst = appendBytes(dst, in.Request.Meta)
 		dst = appendBool(dst, in.Request.BodyTruncated)
 		dst = appendBytes(dst, in.Request.Body)
 	case actor.InputLeave:
@@ -37,6 +39,8 @@ func AppendInput(dst []byte, in *actor.Input) []byte {
 		dst = append(dst, byte(in.Reason))
 	case actor.InputTimer:
 		dst = appendBytes(dst, in.Timer)
+	case actor.InputContinue:
+		dst = appendBytes(dst, in.Session)
 	}
 	return dst
 }
@@ -57,6 +61,7 @@ func DecodeInput(b []byte) (*actor.Input, error) {
 		}
 	case actor.InputRequest:
 		in.Request = r.request()
+		in.Request.Meta = r.clone()
 		in.Request.BodyTruncated = r.bool()
 		in.Request.Body = r.clone()
 	case actor.InputLeave:
@@ -64,6 +69,8 @@ func DecodeInput(b []byte) (*actor.Input, error) {
 		in.Reason = actor.LeaveReason(r.u8())
 	case actor.InputTimer:
 		in.Timer = r.string()
+	case actor.InputContinue:
+		in.Session = r.string()
 	default:
 		r.fail("an unknown kind of input")
 	}
@@ -74,10 +81,13 @@ func DecodeInput(b []byte) (*actor.Input, error) {
 //
 //	u8 TurnDone,     u8 whether there is a response, response, u8 whether a session was opened, bytes id, bytes state,
 //	                 u32 number of effects, each u8 kind, then by kind
-//	                   send:      bytes session (empty: all), bytes data
+//	                   send:      bytes session (empty: all), u32 number of exceptions, each bytes session,
+//	                              u8 whether it is ephemeral, bytes key, bytes data
 //	                   close:     bytes session
 //	                   set timer: bytes name, u32 delay in milliseconds
 //	                   clear:     bytes name
+//	                   continue:  bytes session
+//	                   save:      bytes session, bytes state
 //	u8 TurnNeedWake
 //	u8 TurnFailed,   bytes cause, response
 //
@@ -106,9 +116,18 @@ func AppendOutput(dst []byte, out *actor.Output) []byte {
 		switch e.Kind {
 		case actor.EffectSend:
 			dst = appendBytes(dst, e.Session)
+			dst = binary.LittleEndian.AppendUint32(dst, uint32(len(e.Except)))
+			for _, id := range e.Except {
+				dst = appendBytes(dst, id)
+			}
+			dst = appendBool(dst, e.Ephemeral)
+			dst = appendBytes(dst, e.Key)
 			dst = appendBytes(dst, e.Data)
-		case actor.EffectClose:
+		case actor.EffectClose, actor.EffectContinue:
 			dst = appendBytes(dst, e.Session)
+		case actor.EffectSave:
+			dst = appendBytes(dst, e.Session)
+			dst = appendBytes(dst, e.Data)
 		case actor.EffectSetTimer:
 			dst = appendBytes(dst, e.Timer)
 			dst = binary.LittleEndian.AppendUint32(dst, uint32(min(e.Delay.Milliseconds(), maxDelay)))
@@ -158,9 +177,20 @@ func (r *reader) effect() actor.Effect {
 	switch e.Kind {
 	case actor.EffectSend:
 		e.Session = r.string()
+		if n := r.count(4); n > 0 {
+			e.Except = make([]string, n)
+		}
+		for i := range e.Except {
+			e.Except[i] = r.string()
+		}
+		e.Ephemeral = r.bool()
+		e.Key = r.string()
 		e.Data = r.clone()
-	case actor.EffectClose:
+	case actor.EffectClose, actor.EffectContinue:
 		e.Session = r.string()
+	case actor.EffectSave:
+		e.Session = r.string()
+		e.Data = r.clone()
 	case actor.EffectSetTimer:
 		e.Timer = r.string()
 		e.Delay = time.Duration(r.u32()) * time.Millisecond

@@ -28,10 +28,12 @@ type Engine struct {
 // hubState is a hub that is awake.
 type hubState struct {
 	addr     Address
+	class    Class
 	value    Hub
 	sessions map[string]*Session
 	timers   map[string]struct{}
 	log      eventLog
+	nextAge  time.Time // when the age timer is due
 	lastTurn time.Time
 	idle     *list.Element // nil while sessions or timers keep the hub awake
 }
@@ -106,14 +108,22 @@ func (e *Engine) run(t *Turn, in *Input) (*Response, error) {
 	case InputWake:
 		return nil, e.wake(t, in)
 	case InputRequest:
-		return request(t, e.classes[in.Hub.Class], in.Request)
+		return request(t, in.Request)
 	case InputLeave:
 		return nil, leave(t, in)
+	case InputContinue:
+		if s := t.hub.sessions[in.Session]; s != nil && !s.Live() && !s.closing {
+			return nil, t.replay(s)
+		}
+		return nil, nil
 	case InputTimer:
 		if !t.TimerSet(in.Timer) {
 			return nil, nil // it is of a life before, which Start has taken the place of
 		}
 		delete(t.hub.timers, in.Timer)
+		if in.Timer == ageTimer {
+			return nil, t.endExpired()
+		}
 		if h, ok := t.hub.value.(TimerHandler); ok {
 			return nil, h.Timer(t, in.Timer)
 		}
@@ -129,6 +139,7 @@ func (e *Engine) wake(t *Turn, in *Input) error {
 	}
 	t.hub = &hubState{
 		addr:     in.Hub,
+		class:    class,
 		sessions: make(map[string]*Session, len(in.Sessions)),
 		timers:   make(map[string]struct{}),
 		log:      eventLog{limits: class.Log},
@@ -143,13 +154,21 @@ func (e *Engine) wake(t *Turn, in *Input) error {
 	t.hub.value = class.New()
 	e.hubs[in.Hub] = t.hub
 	if s, ok := t.hub.value.(Starter); ok {
-		return s.Start(t)
+		if err := s.Start(t); err != nil {
+			return err
+		}
 	}
-	return nil
+	for s := range t.Sessions() {
+		if !s.Live() { // whether the host still has the request to continue is unknown
+			t.effects = append(t.effects, Effect{Kind: EffectContinue, Session: s.id})
+		}
+	}
+	return t.endExpired()
 }
 
-func request(t *Turn, class Class, r *Request) (*Response, error) {
-	if _, rest, ok, _ := SplitPath(r.Path, class.Path); ok && class.Path != "" {
+func request(t *Turn, r *Request) (*Response, error) {
+	path := t.hub.class.Path
+	if _, rest, ok, _ := SplitPath(r.Path, path); ok && path != "" {
 		r.Rest = rest
 	} else {
 		r.Rest = r.Path

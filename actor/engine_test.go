@@ -97,7 +97,7 @@ func (p *probe) stage(t *actor.Turn) error {
 func newProbe(t *testing.T) (*actortest.Host, *[]string) {
 	log := &[]string{}
 	return actortest.New(t, actor.Program{Classes: []actor.Class{{
-		Name: "Probe", Path: "/p/", New: func() actor.Hub { return &probe{log: log} },
+		Name: "Probe", Path: "/p/", New: func() actor.Hub { return &probe{log: log} }, MaxAge: -1,
 	}}}), log
 }
 

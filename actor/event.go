@@ -21,6 +21,9 @@ type Event struct {
 	// Retry is how long the client should wait before it reconnects; 0 leaves it as it was. It is sent in whole
 	// milliseconds.
 	Retry time.Duration
+	// Key is not sent. In a hub whose class has [SlowCoalesce], what waits for a client that lags is replaced by a later
+	// event of the same key.
+	Key string
 }
 
 // ErrField is what every [FieldError] is, for [errors.Is].

@@ -25,6 +25,7 @@ type Program struct {
 // program's http.Handler.
 type Decision struct {
 	Hub    Address   // route it to this hub
+	Meta   []byte    // what the hub learns of the client, at most [MaxMeta] bytes; see [Request.Meta]
 	Answer *Response // or answer it at once
 }
 
@@ -93,6 +94,10 @@ func (f *Front) checked(d Decision) Decision {
 	if !slices.ContainsFunc(f.classes, func(c Class) bool { return c.Name == d.Hub.Class }) {
 		return Decision{Answer: Problem(http.StatusInternalServerError,
 			fmt.Sprintf("route: the program has no class %q", d.Hub.Class))}
+	}
+	if len(d.Meta) > MaxMeta {
+		return Decision{Answer: Problem(http.StatusInternalServerError,
+			fmt.Sprintf("route: %v: it has %d bytes, %d are allowed", ErrMeta, len(d.Meta), MaxMeta))}
 	}
 	return d
 }

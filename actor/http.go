@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Header is the header of a request or a response: fields in order. Names are compared without case.
@@ -78,6 +80,8 @@ type Request struct {
 	Rest string
 	// Body is the whole body, or its first [Class.MaxBody] bytes. The front does not see bodies.
 	Body []byte
+	// Meta is what the front gave with its decision for the hub, see [Decision.Meta].
+	Meta []byte
 	// BodyTruncated says that the body was longer than [Class.MaxBody].
 	BodyTruncated bool
 }
@@ -98,6 +102,13 @@ type Response struct {
 	Body   []byte
 
 	session *Session // whose stream the response begins
+}
+
+// busy returns a problem of a client that should come back after a while.
+func busy(status int, after time.Duration, detail string) *Response {
+	r := Problem(status, detail)
+	r.Header.Set("Retry-After", strconv.Itoa(int(max(1, (after+time.Second-1)/time.Second))))
+	return r
 }
 
 // finish fills in the default status and checks what a host could not send.

@@ -118,13 +118,39 @@ type Class struct {
 	Heartbeat time.Duration
 	// Log bounds the hub's event log.
 	Log LogLimits
+	// MaxSessions is how many sessions a hub may have. Default 10,000.
+	MaxSessions int
+	// MaxAge is how long a session lasts, give or take a tenth, before its stream ends with a "goodbye" and its client
+	// comes back to resume. Default 10 minutes; negative: for ever.
+	MaxAge time.Duration
+	// Retry is how long a client is told to wait before it reconnects. Default 2 s.
+	Retry time.Duration
+	// Slow says what becomes of a client that does not read fast enough. Default [SlowDisconnect].
+	Slow SlowPolicy
 }
+
+// SlowPolicy says what becomes of a session when more than [Class.SessionBuffer] would wait for its client.
+type SlowPolicy uint8
+
+const (
+	// SlowDisconnect ends the session; its client comes back and resumes.
+	SlowDisconnect SlowPolicy = iota
+	// SlowDrop skips ephemeral events ([Turn.Broadcast]), and tells the client afterwards how many, with the event "lag"
+	// {"dropped"}. When that does not help, the session ends.
+	SlowDrop
+	// SlowCoalesce has of the events of one key ([Event.Key]) that wait only the latest wait. When that does not help,
+	// the session ends.
+	SlowCoalesce
+)
 
 // Defaults of [Class].
 const (
 	DefaultMaxBody       = 1 << 20
 	DefaultSessionBuffer = 1 << 20
 	DefaultHeartbeat     = 20 * time.Second
+	DefaultMaxSessions   = 10_000
+	DefaultMaxAge        = 10 * time.Minute
+	DefaultRetry         = 2 * time.Second
 	minHeartbeat         = 100 * time.Millisecond
 )
 
@@ -142,14 +168,20 @@ func (c Class) withDefaults() (Class, error) {
 	if c.Path != "" && (!strings.HasPrefix(c.Path, "/") || !strings.HasSuffix(c.Path, "/")) {
 		return fail("the path %q does not begin and end with a slash", c.Path)
 	}
-	if c.MaxBody < 0 || c.SessionBuffer < 0 || c.Heartbeat < 0 {
+	if c.MaxBody < 0 || c.SessionBuffer < 0 || c.Heartbeat < 0 || c.MaxSessions < 0 || c.Retry < 0 {
 		return fail("a limit is negative")
 	}
 	setDefault(&c.MaxBody, DefaultMaxBody)
 	setDefault(&c.SessionBuffer, DefaultSessionBuffer)
 	setDefault(&c.Heartbeat, DefaultHeartbeat)
+	setDefault(&c.MaxSessions, DefaultMaxSessions)
+	setDefault(&c.MaxAge, DefaultMaxAge)
+	setDefault(&c.Retry, DefaultRetry)
 	if c.Heartbeat < minHeartbeat {
 		return fail("a heartbeat of %v is below the least, %v", c.Heartbeat, minHeartbeat)
+	}
+	if c.Slow > SlowCoalesce {
+		return fail("the slow policy %d is unknown", c.Slow)
 	}
 	var err error
 	if c.Log, err = c.Log.withDefaults(); err != nil {

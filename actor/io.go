@@ -15,6 +15,8 @@ const (
 	InputLeave
 	// InputTimer: a timer is due.
 	InputTimer
+	// InputContinue: what a session was sent up to its [EffectContinue] has been written, or nearly.
+	InputContinue
 )
 
 // Input is one turn's input. Besides what its host's functions return it is all that a turn can depend on.
@@ -25,7 +27,7 @@ type Input struct {
 
 	Sessions []SessionState // InputWake
 	Request  *Request       // InputRequest
-	Session  string         // InputLeave: its id
+	Session  string         // InputLeave, InputContinue: its id
 	Reason   LeaveReason    // InputLeave
 	Timer    string         // InputTimer: its name
 }
@@ -51,7 +53,8 @@ type Output struct {
 type EffectKind uint8
 
 const (
-	// EffectSend sends Data to Session, or to every session of the hub when Session is empty.
+	// EffectSend sends Data to Session, or to every session of the hub except those in Except when Session is empty.
+	// Ephemeral and Key say what the class's [SlowPolicy] may do with it.
 	EffectSend EffectKind = 1 + iota
 	// EffectClose ends Session's stream behind what was sent to it.
 	EffectClose
@@ -59,13 +62,20 @@ const (
 	EffectSetTimer
 	// EffectClearTimer removes the timer named Timer.
 	EffectClearTimer
+	// EffectContinue asks for [InputContinue] once what Session was sent has been written, or nearly.
+	EffectContinue
+	// EffectSave has the host keep Data as Session's state.
+	EffectSave
 )
 
 // Effect is one thing that a turn asks of its host.
 type Effect struct {
-	Kind    EffectKind
-	Session string        // EffectSend, EffectClose
-	Data    []byte        // EffectSend: encoded for the wire
-	Timer   string        // EffectSetTimer, EffectClearTimer
-	Delay   time.Duration // EffectSetTimer: of millisecond precision
+	Kind      EffectKind
+	Session   string        // EffectSend, EffectClose, EffectContinue, EffectSave
+	Except    []string      // EffectSend
+	Ephemeral bool          // EffectSend
+	Key       string        // EffectSend
+	Data      []byte        // EffectSend: encoded for the wire; EffectSave
+	Timer     string        // EffectSetTimer, EffectClearTimer
+	Delay     time.Duration // EffectSetTimer: of millisecond precision
 }

@@ -50,8 +50,9 @@ type eventLog struct {
 }
 
 const (
-	logPrefix = reserved + "log/"
-	epochKey  = reserved + "epoch"
+	logPrefix  = reserved + "log/"
+	oncePrefix = reserved + "once/"
+	epochKey   = reserved + "epoch"
 
 	// trimSlice is how many events leave at most in one publish, so that a long idle log does not make one turn
 	// slow. It is more than one so that the log shrinks after a lowered limit.
@@ -81,29 +82,30 @@ func (l *eventLog) load(s Storage) error {
 }
 
 func (l *eventLog) loadEnd(s Storage, newest bool) error {
-	var decodeErr error
+	var damaged error
 	err := s.List(ListOptions{Prefix: logPrefix, Reverse: newest, Limit: 1}, func(key string, value []byte) bool {
 		var seq uint64
 		var e logEntry
-		if seq, decodeErr = parseLogKey(key); decodeErr != nil {
+		if seq, damaged = parseLogKey(key); damaged != nil {
 			return false
 		}
-		if e, decodeErr = decodeLogEntry(value); decodeErr != nil {
+		if e, damaged = decodeLogEntry(value); damaged != nil {
 			return false
 		}
 		if newest {
 			l.last, l.total = seq, e.total
 		} else {
 			l.first, l.before = seq, e.total-e.size()
-			l.oldest = logEntry{at: e.at, total: e.total}
+			l.oldest = e.head()
 		}
 		return false
 	})
-	return errors.Join(err, decodeErr)
+	return errors.Join(err, damaged)
 }
 
-// append gives e the next id, stores it, and lets old events leave.
-func (l *eventLog) append(s Storage, now time.Time, e *Event) error {
+// append gives e the next id, stores it, and lets old events leave. once, unless it is empty, is the publisher's key, by
+// which find knows the event as long as the log has it.
+func (l *eventLog) append(s Storage, now time.Time, e *Event, once string) error {
 	if err := l.load(s); err != nil {
 		return err
 	}
@@ -116,13 +118,18 @@ func (l *eventLog) append(s Storage, now time.Time, e *Event) error {
 		}
 	}
 	seq := l.last + 1
-	entry := logEntry{at: now, name: e.Name, data: e.Data}
+	entry := logEntry{at: now, once: once, name: e.Name, data: e.Data}
 	entry.total = l.total + entry.size()
 	if err := s.Put(logKey(seq), entry.encode()); err != nil {
 		return err
 	}
+	if once != "" {
+		if err := s.Put(oncePrefix+once, binary.LittleEndian.AppendUint64(nil, seq)); err != nil {
+			return err
+		}
+	}
 	if seq == 1 {
-		l.oldest = logEntry{at: entry.at, total: entry.total}
+		l.oldest = entry.head()
 	}
 	l.last, l.total = seq, entry.total
 	e.ID = l.id(seq)
@@ -135,19 +142,18 @@ func (l *eventLog) trim(s Storage, now time.Time) error {
 		if _, err := s.Delete(logKey(l.first)); err != nil {
 			return err
 		}
+		if l.oldest.once != "" {
+			if _, err := s.Delete(oncePrefix + l.oldest.once); err != nil {
+				return err
+			}
+		}
 		l.first++
 		l.before = l.oldest.total
-		value, ok, err := s.Get(logKey(l.first))
+		oldest, err := l.get(s, l.first)
 		if err != nil {
 			return err
 		}
-		if !ok {
-			return fmt.Errorf("%w: event %d of the log is missing", ErrStorage, l.first)
-		}
-		if l.oldest, err = decodeLogEntry(value); err != nil {
-			return err
-		}
-		l.oldest.name, l.oldest.data = "", ""
+		l.oldest = oldest.head()
 	}
 	return nil
 }
@@ -155,7 +161,54 @@ func (l *eventLog) trim(s Storage, now time.Time) error {
 func (l *eventLog) full(now time.Time) bool {
 	return l.last-l.first+1 > uint64(l.limits.Count) ||
 		l.total-l.before > uint64(l.limits.Bytes) ||
-		now.Sub(l.oldest.at) > l.limits.Age
+		l.expired(l.oldest, now)
+}
+
+// expired reports whether e is too old to be kept. It may still be there: events leave when others come.
+func (l *eventLog) expired(e logEntry, now time.Time) bool { return now.Sub(e.at) > l.limits.Age }
+
+// get returns one event, which must be in the log.
+func (l *eventLog) get(s Storage, seq uint64) (logEntry, error) {
+	value, ok, err := s.Get(logKey(seq))
+	if err != nil {
+		return logEntry{}, err
+	}
+	if !ok {
+		return logEntry{}, fmt.Errorf("%w: event %d of the log is missing", ErrStorage, seq)
+	}
+	return decodeLogEntry(value)
+}
+
+// find returns the id of the event that was appended with the key once, or "" when the log does not have it.
+func (l *eventLog) find(s Storage, once string) (id string, err error) {
+	if err := l.load(s); err != nil {
+		return "", err
+	}
+	value, ok, err := s.Get(oncePrefix + once)
+	if err != nil || !ok {
+		return "", err
+	}
+	if len(value) != 8 {
+		return "", fmt.Errorf("%w: the record of key %q is damaged", ErrStorage, once)
+	}
+	return l.id(binary.LittleEndian.Uint64(value)), nil
+}
+
+// read calls yield for the events from seq on, at most limit of them, until it returns false.
+func (l *eventLog) read(s Storage, seq uint64, limit int, yield func(seq uint64, e logEntry) bool) error {
+	var damaged error
+	err := s.List(ListOptions{Prefix: logPrefix, Start: logKey(seq), Limit: limit}, func(key string, value []byte) bool {
+		var at uint64
+		var e logEntry
+		if at, damaged = parseLogKey(key); damaged != nil {
+			return false
+		}
+		if e, damaged = decodeLogEntry(value); damaged != nil {
+			return false
+		}
+		return yield(at, e)
+	})
+	return errors.Join(err, damaged)
 }
 
 // lastID returns the id of the newest event, or "" when nothing was ever published.
@@ -182,26 +235,35 @@ func parseLogKey(key string) (uint64, error) {
 type logEntry struct {
 	at         time.Time
 	total      uint64
+	once       string
 	name, data string
 }
 
 func (e logEntry) size() uint64 { return uint64(len(e.name) + len(e.data)) }
 
-// encode writes a version, the time in Unix milliseconds, the total, the name's length, the name and the data;
-// integers are little-endian.
+// head returns e without its text.
+func (e logEntry) head() logEntry {
+	e.name, e.data = "", ""
+	return e
+}
+
+// encode writes a version, the time in Unix milliseconds, the total, the lengths of key and name, the key, the name and
+// the data; integers are little-endian.
 func (e logEntry) encode() []byte {
-	b := make([]byte, 0, logEntryHead+len(e.name)+len(e.data))
+	b := make([]byte, 0, logEntryHead+len(e.once)+len(e.name)+len(e.data))
 	b = append(b, logEntryVersion)
 	b = binary.LittleEndian.AppendUint64(b, uint64(e.at.UnixMilli()))
 	b = binary.LittleEndian.AppendUint64(b, e.total)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(e.once)))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(e.name)))
+	b = append(b, e.once...)
 	b = append(b, e.name...)
 	return append(b, e.data...)
 }
 
 const (
 	logEntryVersion = 1
-	logEntryHead    = 1 + 8 + 8 + 4
+	logEntryHead    = 1 + 8 + 8 + 4 + 4
 )
 
 func decodeLogEntry(b []byte) (logEntry, error) {
@@ -212,11 +274,14 @@ func decodeLogEntry(b []byte) (logEntry, error) {
 		at:    time.UnixMilli(int64(binary.LittleEndian.Uint64(b[1:]))),
 		total: binary.LittleEndian.Uint64(b[9:]),
 	}
-	nameLen, rest := uint64(binary.LittleEndian.Uint32(b[17:])), b[logEntryHead:]
-	if nameLen > uint64(len(rest)) {
+	onceLen, nameLen := uint64(binary.LittleEndian.Uint32(b[17:])), uint64(binary.LittleEndian.Uint32(b[21:]))
+	text := b[logEntryHead:]
+	if onceLen+nameLen > uint64(len(text)) {
 		return logEntry{}, fmt.Errorf("%w: an event of the log is cut off", ErrStorage)
 	}
-	e.name, e.data = string(rest[:nameLen]), string(rest[nameLen:])
+	e.once = string(text[:onceLen])
+	e.name = string(text[onceLen : onceLen+nameLen])
+	e.data = string(text[onceLen+nameLen:])
 	if e.total < e.size() {
 		return logEntry{}, fmt.Errorf("%w: an event of the log has a wrong total", ErrStorage)
 	}

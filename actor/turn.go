@@ -1,10 +1,18 @@
 package actor
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Turn is what hub code may do during one turn. It must not be kept, or used after the method it was given to has
@@ -39,11 +47,11 @@ func (t *Turn) Rand() *rand.Rand {
 // Storage returns the hub's durable state. Keys that begin with "hubbub/" are the engine's own.
 func (t *Turn) Storage() Storage { return checkedStorage{t.storage} }
 
-// Sessions returns the hub's sessions, in no particular order.
+// Sessions returns the hub's sessions in the order of their ids, without those that hub code has closed.
 func (t *Turn) Sessions() iter.Seq[*Session] {
 	return func(yield func(*Session) bool) {
-		for _, s := range t.hub.sessions {
-			if !yield(s) {
+		for _, id := range slices.Sorted(maps.Keys(t.hub.sessions)) {
+			if s := t.hub.sessions[id]; s != nil && !s.closing && !yield(s) {
 				return
 			}
 		}
@@ -53,28 +61,43 @@ func (t *Turn) Sessions() iter.Seq[*Session] {
 // NumSessions returns how many sessions the hub has.
 func (t *Turn) NumSessions() int { return len(t.hub.sessions) }
 
-// Session returns the session with that id, or nil.
-func (t *Turn) Session(id string) *Session { return t.hub.sessions[id] }
+// Session returns the session with that id, or nil, also when hub code has closed it.
+func (t *Turn) Session(id string) *Session {
+	if s := t.hub.sessions[id]; s != nil && !s.closing {
+		return s
+	}
+	return nil
+}
 
 // SubscribeOptions are options of [Turn.Subscribe]; the zero value is the default.
 type SubscribeOptions struct {
 	Header Header // besides those of every event stream
-	Meta   []byte // metadata of the session, at most [MaxMeta] bytes
+	Meta   []byte // metadata of the session, at most [MaxMeta] bytes; nil: what the front gave, [Request.Meta]
 }
 
 // Subscribe answers r with an event stream and opens a session for it. If the hub is a [Joiner] it joins at once, in
-// this turn. A HEAD request is answered with the same header and opens nothing. It fails with [ErrMeta], with the
-// error of Join, and when the turn has opened a session already.
+// this turn. Behind that the client is sent what it missed since the event id that it asks to resume from, or told of
+// the [Gap], and then live events: none twice, none missing, in order. A HEAD request is answered with the same header
+// and opens nothing; with [Class.MaxSessions] sessions the answer is a 503. It fails with [ErrMeta], with the error of
+// Join, and when the turn has opened a session already.
 func (t *Turn) Subscribe(r *Request, opts SubscribeOptions) (*Response, error) {
-	res := &Response{Status: 200, Header: Header{
+	res := &Response{Status: http.StatusOK, Header: Header{
 		{"Content-Type", "text/event-stream; charset=utf-8"},
 		// no-transform keeps intermediaries from compressing, and so from buffering, the stream.
 		{"Cache-Control", "no-store, no-transform"},
 		{"X-Accel-Buffering", "no"}, // nginx buffers responses unless it is told
 	}}
 	res.Header = append(res.Header, opts.Header...)
-	if r.Method == "HEAD" {
+	if r.Method == http.MethodHead {
 		return res, nil
+	}
+	class := &t.hub.class
+	if len(t.hub.sessions) >= class.MaxSessions {
+		return busy(http.StatusServiceUnavailable, time.Second*5,
+			fmt.Sprintf("the hub has %d sessions, which is as many as it may have", class.MaxSessions)), nil
+	}
+	if opts.Meta == nil {
+		opts.Meta = r.Meta
 	}
 	if len(opts.Meta) > MaxMeta {
 		return nil, fmt.Errorf("%w: it has %d bytes, %d are allowed", ErrMeta, len(opts.Meta), MaxMeta)
@@ -82,30 +105,97 @@ func (t *Turn) Subscribe(r *Request, opts SubscribeOptions) (*Response, error) {
 	if t.opened != nil {
 		return nil, fmt.Errorf("actor: Subscribe: the turn has already opened session %s", t.opened.id)
 	}
-	s := &Session{id: newSessionID(t.host.Random), joined: t.now, meta: opts.Meta}
+	from := lastEventID(r)
+	next, gap, err := t.hub.log.position(t.storage, t.now, from)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{
+		id: newSessionID(t.host.Random), kind: KindSSE, joined: t.now, resumed: clip(from), meta: opts.Meta, next: next,
+	}
 	t.opened, res.session = s, s
 	t.hub.sessions[s.id] = s
-	if j, ok := t.hub.value.(Joiner); ok {
-		if err := j.Join(t, s); err != nil {
-			return nil, fmt.Errorf("join: %w", err)
-		}
+	t.expire(s)
+	t.sendRetry(s)
+	if err := t.join(s, gap); err != nil {
+		return nil, err
 	}
 	return res, nil
 }
 
+// join greets s, and then sends it what it missed.
+func (t *Turn) join(s *Session, gap *Gap) error {
+	if j, ok := t.hub.value.(Joiner); ok {
+		if err := j.Join(t, s); err != nil {
+			return fmt.Errorf("join: %w", err)
+		}
+	}
+	switch {
+	case gap != nil:
+		return t.sendGap(s, *gap)
+	case s.next != 0:
+		return t.replay(s)
+	}
+	return nil
+}
+
+// sendRetry tells s how long to wait before it reconnects.
+func (t *Turn) sendRetry(s *Session) {
+	wire := append(strconv.AppendInt([]byte("retry: "), t.hub.class.Retry.Milliseconds(), 10), "\n\n"...)
+	t.effects = append(t.effects, Effect{Kind: EffectSend, Session: s.id, Data: wire})
+}
+
 // Publish gives e the hub's next id, stores it in the event log, and sends it to every session. The id is returned;
 // e.ID must be empty. It fails with a [FieldError] for a field that cannot be sent.
-func (t *Turn) Publish(e Event) (id string, err error) {
+func (t *Turn) Publish(e Event) (id string, err error) { return t.publish(e, "") }
+
+// MaxOnce is the longest key of [Turn.PublishOnce], in bytes.
+const MaxOnce = 256
+
+// ErrOnce: the key of [Turn.PublishOnce] is empty, longer than [MaxOnce], or not UTF-8.
+var ErrOnce = errors.New("actor: invalid idempotency key")
+
+// PublishOnce is [Turn.Publish], unless an event that is still in the log was published with the same key: then it
+// returns that event's id and true, and sends nothing. It also fails with [ErrOnce].
+func (t *Turn) PublishOnce(key string, e Event) (id string, repeated bool, err error) {
+	if key == "" || len(key) > MaxOnce || !utf8.ValidString(key) {
+		return "", false, fmt.Errorf("%w: it must be 1 to %d bytes of UTF-8", ErrOnce, MaxOnce)
+	}
+	if id, err = t.hub.log.find(t.storage, key); err != nil || id != "" {
+		return id, id != "", err
+	}
+	id, err = t.publish(e, key)
+	return id, false, err
+}
+
+func (t *Turn) publish(e Event, once string) (string, error) {
 	if e.ID != "" {
 		return "", &FieldError{"id", "is given by the hub"}
 	}
 	if err := e.check(); err != nil {
 		return "", err
 	}
-	if err := t.hub.log.append(t.storage, t.now, &e); err != nil {
+	if err := t.hub.log.append(t.storage, t.now, &e, once); err != nil {
 		return "", err
 	}
-	return e.ID, t.Broadcast(e)
+	if len(t.hub.sessions) == 0 {
+		return e.ID, nil
+	}
+	data, err := AppendEvent(nil, e)
+	t.effects = append(t.effects, Effect{Kind: EffectSend, Data: data, Key: e.Key, Except: t.behind()})
+	return e.ID, err
+}
+
+// behind returns the sessions that will find a new event in the log, when their replay gets there.
+func (t *Turn) behind() []string {
+	var ids []string
+	for _, s := range t.hub.sessions {
+		if !s.Live() {
+			ids = append(ids, s.id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // LastEventID returns the id of the newest published event, or "" when there was none.
@@ -116,7 +206,8 @@ func (t *Turn) LastEventID() (string, error) {
 	return t.hub.log.lastID(), nil
 }
 
-// Broadcast sends e to every session, without storing it. It fails with a [FieldError].
+// Broadcast sends e to every session, without storing it: who is not there, or too slow for [SlowDrop], misses it. It
+// fails with a [FieldError].
 func (t *Turn) Broadcast(e Event) error {
 	if len(t.hub.sessions) == 0 {
 		return e.check()
@@ -138,23 +229,58 @@ func (t *Turn) send(session string, e Event) error {
 	if err != nil {
 		return err
 	}
-	t.effects = append(t.effects, Effect{Kind: EffectSend, Session: session, Data: data})
+	t.effects = append(t.effects, Effect{
+		Kind: EffectSend, Session: session, Data: data, Key: e.Key, Ephemeral: session == "",
+	})
 	return nil
 }
 
 // Close ends a session's stream, behind what was sent to it. A hub that is a [Leaver] is told in a later turn, with
-// [LeaveClosed]; until then the session is still among [Turn.Sessions].
+// [LeaveClosed].
 func (t *Turn) Close(s *Session) {
+	s.closing = true
 	t.effects = append(t.effects, Effect{Kind: EffectClose, Session: s.id})
+}
+
+// EventGoodbye is the name of the event that [Turn.Goodbye] sends: {"reason","reconnect"}.
+const EventGoodbye = "goodbye"
+
+// Goodbye tells a session why it ends, and whether its client should come back, and ends it. It fails with a
+// [FieldError] when reason is not UTF-8.
+func (t *Turn) Goodbye(s *Session, reason string, reconnect bool) error {
+	data, err := json.Marshal(struct {
+		Reason    string `json:"reason"`
+		Reconnect bool   `json:"reconnect"`
+	}{reason, reconnect})
+	if err != nil {
+		return err
+	}
+	if err := t.Send(s, Event{Name: EventGoodbye, Data: string(data)}); err != nil {
+		return err
+	}
+	t.Close(s)
+	return nil
 }
 
 // SetTimer runs the hub's [TimerHandler] with name once, after d, rounded up to milliseconds. A timer of that name is
 // replaced. Timers keep a hub awake, but are not durable: they are gone when its isolate is lost or a turn fails, and
-// [Starter] is the place to set them again.
+// [Starter] is the place to set them again. Names that begin with "hubbub/" are the engine's own: it panics.
 func (t *Turn) SetTimer(name string, d time.Duration) {
+	checkTimer(name)
+	t.setTimer(name, d)
+}
+
+func (t *Turn) setTimer(name string, d time.Duration) {
 	d = max(0, d+time.Millisecond-1).Truncate(time.Millisecond)
 	t.hub.timers[name] = struct{}{}
 	t.effects = append(t.effects, Effect{Kind: EffectSetTimer, Timer: name, Delay: d})
+}
+
+// checkTimer panics for a name that is the engine's own, as it is a mistake in the program.
+func checkTimer(name string) {
+	if strings.HasPrefix(name, reserved) {
+		panic("actor: a timer's name must not begin with " + reserved)
+	}
 }
 
 // TimerSet reports whether a timer of that name is set and not yet due.
@@ -165,6 +291,7 @@ func (t *Turn) TimerSet(name string) bool {
 
 // ClearTimer removes the timer named name, if it is set.
 func (t *Turn) ClearTimer(name string) {
+	checkTimer(name)
 	delete(t.hub.timers, name)
 	t.effects = append(t.effects, Effect{Kind: EffectClearTimer, Timer: name})
 }

@@ -39,7 +39,7 @@ func start(p actor.Program) error {
 	program.description = abi.Description{Header: p.Header}
 	for _, c := range classes {
 		program.description.Classes = append(program.description.Classes, abi.ClassDescription{
-			Name: c.Name, MaxBody: c.MaxBody, SessionBuffer: c.SessionBuffer, Heartbeat: c.Heartbeat,
+			Name: c.Name, MaxBody: c.MaxBody, SessionBuffer: c.SessionBuffer, Heartbeat: c.Heartbeat, Slow: c.Slow,
 		})
 	}
 	if program.front, err = actor.NewFront(p); err != nil {

@@ -16,6 +16,9 @@ type Client struct {
 	wire  []byte
 	read  int // events that Next has returned
 	ended bool
+
+	stalled bool
+	waiting bool // the hub waits for what was sent to be written
 }
 
 // ID returns the session's id.
@@ -55,6 +58,24 @@ func (c *Client) Next() actor.Event {
 
 // Ended reports whether the stream has ended.
 func (c *Client) Ended() bool { return c.ended }
+
+// Stall has the client stop reading, and Unstall read again. What a hub sends is buffered meanwhile; a replay of what
+// the client missed waits.
+func (c *Client) Stall() { c.stalled = true }
+
+// Unstall is the opposite of [Client.Stall].
+func (c *Client) Unstall() {
+	c.stalled = false
+	c.goOn()
+}
+
+// goOn tells the hub that what was sent has been written, if it wants to know.
+func (c *Client) goOn() {
+	if c.waiting && !c.stalled && !c.ended {
+		c.waiting = false
+		c.host.run(c.hub, &actor.Input{Kind: actor.InputContinue, Session: c.state.ID})
+	}
+}
 
 // Leave closes the client's connection.
 func (c *Client) Leave() { c.end(actor.LeaveGone) }

@@ -21,6 +21,8 @@ type Host struct {
 	hubs   map[actor.Address]*hub
 	turn   *hub // whose turn runs
 
+	stalled bool // new clients are
+
 	program actor.Program
 }
 
@@ -123,6 +125,18 @@ func (h *Host) Subscribe(path string) *Client {
 	return client
 }
 
+// SubscribeStalled opens a session with r, whose client does not read from the beginning: see [Client.Stall].
+func (h *Host) SubscribeStalled(r *actor.Request) *Client {
+	h.t.Helper()
+	h.stalled = true
+	res, client := h.do(r)
+	h.stalled = false
+	if client == nil {
+		h.t.Fatalf("%s %s: no stream was opened, the answer is %d: %s", r.Method, r.Path, res.Status, res.Body)
+	}
+	return client
+}
+
 func (h *Host) do(r *actor.Request) (*actor.Response, *Client) {
 	d := h.front.Decide(r)
 	if d.Answer != nil || d.Hub == (actor.Address{}) {
@@ -192,22 +206,28 @@ func (h *Host) attempt(hub *hub, in *actor.Input) actor.Output {
 
 func (h *Host) release(hub *hub, out actor.Output) (opened *Client) {
 	if out.Opened != nil {
-		opened = &Client{host: h, hub: hub, state: *out.Opened}
+		opened = &Client{host: h, hub: hub, state: *out.Opened, stalled: h.stalled}
 		hub.clients = append(hub.clients, opened)
 	}
 	for _, e := range out.Effects {
 		switch e.Kind {
 		case actor.EffectSend:
 			for _, c := range hub.clients {
-				if !c.ended && (e.Session == "" || e.Session == c.state.ID) {
+				if !c.ended && (e.Session == "" || e.Session == c.state.ID) && !slices.Contains(e.Except, c.state.ID) {
 					c.wire = append(c.wire, e.Data...)
 				}
 			}
+		case actor.EffectContinue:
+			if c := hub.client(e.Session); c != nil {
+				c.waiting = true
+			}
+		case actor.EffectSave:
+			if c := hub.client(e.Session); c != nil {
+				c.state.State = e.Data
+			}
 		case actor.EffectClose:
-			for _, c := range slices.Clone(hub.clients) {
-				if e.Session == c.state.ID {
-					c.end(actor.LeaveClosed)
-				}
+			if c := hub.client(e.Session); c != nil {
+				c.end(actor.LeaveClosed)
 			}
 		case actor.EffectSetTimer:
 			h.clearTimer(hub, e.Timer)
@@ -216,7 +236,19 @@ func (h *Host) release(hub *hub, out actor.Output) (opened *Client) {
 			h.clearTimer(hub, e.Timer)
 		}
 	}
+	for _, c := range slices.Clone(hub.clients) {
+		c.goOn()
+	}
 	return opened
+}
+
+func (h *hub) client(id string) *Client {
+	for _, c := range h.clients {
+		if c.state.ID == id && !c.ended {
+			return c
+		}
+	}
+	return nil
 }
 
 func (h *Host) setTimer(t *timer) {

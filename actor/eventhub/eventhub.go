@@ -2,38 +2,51 @@ package eventhub
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hubbub-edge/hubbub/actor"
 )
 
-// Options configure the class; the zero value of each field is its default.
+// Options configure the class. Those of [actor.Class] mean what they mean there; Name is "Hub" and Path "/hubs/" by
+// default, New and MaxBody are set by [Class].
 type Options struct {
-	Name      string          // the class's name; default "Hub"
-	Path      string          // see [actor.Class.Path]; default "/hubs/"
-	Heartbeat time.Duration   // see [actor.Class.Heartbeat]
-	Log       actor.LogLimits // see [actor.Class.Log]
+	actor.Class
+	// MaxData is the longest data of an event, in bytes. Default 64 KiB, at most 1 MiB.
+	MaxData int
+	// PublishRate is how many events a second may be published to a hub, on average; as many may come at once. Default
+	// 1,000; negative: as many as it takes.
+	PublishRate int
 }
 
-// MaxData is the longest data of an event that can be published over HTTP, in bytes.
-const MaxData = 64 << 10
+// Defaults of [Options].
+const (
+	DefaultMaxData     = 64 << 10
+	DefaultPublishRate = 1000
+	maxMaxData         = 1 << 20
+)
 
-// Class returns the class of hubs.
+// Class returns the class of hubs. What is out of bounds makes it one that no program accepts, see [actor.Program].
 func Class(opts Options) actor.Class {
-	if opts.Name == "" {
-		opts.Name = "Hub"
+	class := opts.Class
+	if class.Name == "" {
+		class.Name = "Hub"
 	}
-	if opts.Path == "" {
-		opts.Path = "/hubs/"
+	if class.Path == "" {
+		class.Path = "/hubs/"
 	}
-	return actor.Class{
-		Name:      opts.Name,
-		Path:      opts.Path,
-		New:       func() actor.Hub { return &Hub{} },
-		Heartbeat: opts.Heartbeat,
-		Log:       opts.Log,
-		MaxBody:   maxBody,
+	if opts.MaxData == 0 {
+		opts.MaxData = DefaultMaxData
 	}
+	if opts.PublishRate == 0 {
+		opts.PublishRate = DefaultPublishRate
+	}
+	class.New = func() actor.Hub { return &Hub{opts: opts} }
+	if opts.MaxData < 0 || opts.MaxData > maxMaxData {
+		class.New = nil
+	}
+	class.MaxBody = maxBody(opts.MaxData)
+	return class
 }
 
 // Names of the events that the hub itself sends. A publisher cannot use them, so that clients can trust them.
@@ -42,8 +55,11 @@ const (
 	EventConnections = "connections" // follows joins and leaves: {"size"}
 )
 
-// Hub is one hub. The zero value is ready for use.
-type Hub struct{}
+// Hub is one hub, made by a [Class].
+type Hub struct {
+	opts   Options
+	bucket bucket
+}
 
 var (
 	_ actor.Hub          = (*Hub)(nil)
@@ -55,13 +71,18 @@ var (
 
 // Request answers requests that [Route] has let pass.
 func (h *Hub) Request(t *actor.Turn, r *actor.Request) (*actor.Response, error) {
+	id, oneSession := strings.CutPrefix(r.Rest, "/sessions/")
 	switch {
 	case r.Rest == "":
 		return info(t)
 	case r.Rest == "/events" && r.Method == http.MethodPost:
-		return publish(t, r)
+		return h.publish(t, r)
 	case r.Rest == "/events":
 		return t.Subscribe(r, actor.SubscribeOptions{})
+	case r.Rest == "/sessions":
+		return listSessions(t, r), nil
+	case oneSession:
+		return endSession(t, r, id)
 	}
 	return actor.Problem(http.StatusNotFound, "a hub has nothing at "+r.Rest), nil
 }

@@ -16,9 +16,11 @@ import (
 
 const events = "/hubs/a/events"
 
-func newHost(t *testing.T) *actortest.Host {
+func newHost(t *testing.T) *actortest.Host { return newHostOf(t, eventhub.Options{}) }
+
+func newHostOf(t *testing.T, opts eventhub.Options) *actortest.Host {
 	return actortest.New(t, actor.Program{
-		Classes: []actor.Class{eventhub.Class(eventhub.Options{})},
+		Classes: []actor.Class{eventhub.Class(opts)},
 		Header:  eventhub.CORS,
 		Route:   func(r *actor.Request) actor.Decision { return eventhub.Route("/hubs/", r) },
 	})

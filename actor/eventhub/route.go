@@ -23,6 +23,11 @@ func Route(path string, r *actor.Request) actor.Decision {
 		return Methods(r, http.MethodGet, http.MethodHead)
 	case "/events":
 		return Methods(r, http.MethodGet, http.MethodHead, http.MethodPost)
+	case "/sessions":
+		return Methods(r, http.MethodGet, http.MethodHead)
+	}
+	if id, ok := strings.CutPrefix(rest, "/sessions/"); ok && id != "" && !strings.Contains(id, "/") {
+		return Methods(r, http.MethodDelete)
 	}
 	return actor.Decision{Answer: actor.Problem(http.StatusNotFound, "hub "+name+" has nothing at "+rest)}
 }

@@ -18,7 +18,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "testworker:", err)
 		os.Exit(1)
 	}
-	p.Classes[0].New = func() actor.Hub { return &faultyHub{} }
+	sound := p.Classes[0].New
+	p.Classes[0].New = func() actor.Hub { return &faultyHub{sound().(*eventhub.Hub)} }
 	inner := p.Route
 	p.Route = func(r *actor.Request) actor.Decision {
 		if name, _, ok := faultPath(r.Path); ok {
@@ -32,7 +33,7 @@ func main() {
 var _ actor.Hub = (*faultyHub)(nil)
 
 // faultyHub is the app's hub with one more resource: POST faults/{kind} stages a write and an event, and then fails.
-type faultyHub struct{ eventhub.Hub }
+type faultyHub struct{ *eventhub.Hub }
 
 func (h *faultyHub) Request(t *actor.Turn, r *actor.Request) (*actor.Response, error) {
 	_, kind, ok := faultPath(r.Path)

@@ -106,6 +106,14 @@ export class Reader {
     return decoder.decode(this.#take());
   }
 
+  /** A number of strings, and that many. */
+  strings() {
+    const n = this.u32();
+    const list = [];
+    while (list.length < n) list.push(this.string());
+    return list;
+  }
+
   /** The fields of a head, as Headers. */
   headers() {
     const headers = new Headers();

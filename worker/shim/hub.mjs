@@ -26,9 +26,11 @@ export function hubClass(isolate, className) {
         this.#open();
         const { body, truncated } = await readBody(request, this.#class.maxBody);
         const head = requestHead(request);
+        const meta = metaOf(request);
         const out = this.#turn(abi.INPUT_REQUEST, (w) =>
           w
             .string(head)
+            .data(meta)
             .u8(truncated ? 1 : 0)
             .data(body),
         );
@@ -42,7 +44,10 @@ export function hubClass(isolate, className) {
       if (this.#sessions) return;
       this.#class = isolate.description.classes.get(className);
       if (!this.#class) throw new Error(`the program has no class ${JSON.stringify(className)}`);
-      this.#sessions = new Sessions(this.#class.sessionBuffer, (session, reason) => this.#leave(session, reason));
+      this.#sessions = new Sessions(this.#class, {
+        gone: (session, reason) => this.#leave(session, reason),
+        written: (session) => this.#quietly(abi.INPUT_CONTINUE, (w) => w.string(session.id)),
+      });
     }
 
     #stream(request, out) {
@@ -53,7 +58,7 @@ export function hubClass(isolate, className) {
     }
 
     #beat() {
-      this.#sessions.send("", heartbeat);
+      this.#sessions.send({ session: "", except: [], ephemeral: true, key: "", data: heartbeat });
       this.#sessions.flush();
     }
 
@@ -127,10 +132,16 @@ export function hubClass(isolate, className) {
       for (const effect of out.effects) {
         switch (effect.kind) {
           case abi.EFFECT_SEND:
-            this.#sessions.send(effect.session, effect.data);
+            this.#sessions.send(effect);
             break;
           case abi.EFFECT_CLOSE:
             this.#sessions.close(effect.session);
+            break;
+          case abi.EFFECT_CONTINUE:
+            this.#sessions.proceed(effect.session);
+            break;
+          case abi.EFFECT_SAVE:
+            this.#sessions.save(effect.session, effect.data);
             break;
           case abi.EFFECT_SET_TIMER:
             clearTimeout(this.#timers.get(effect.timer));
@@ -180,15 +191,31 @@ function readEffect(payload) {
   const kind = payload.u8();
   switch (kind) {
     case abi.EFFECT_SEND:
-      return { kind, session: payload.string(), data: payload.data() };
+      return {
+        kind,
+        session: payload.string(),
+        except: payload.strings(),
+        ephemeral: payload.u8() === 1,
+        key: payload.string(),
+        data: payload.data(),
+      };
     case abi.EFFECT_CLOSE:
+    case abi.EFFECT_CONTINUE:
       return { kind, session: payload.string() };
+    case abi.EFFECT_SAVE:
+      return { kind, session: payload.string(), data: payload.data() };
     case abi.EFFECT_SET_TIMER:
       return { kind, timer: payload.string(), delay: payload.u32() };
     case abi.EFFECT_CLEAR_TIMER:
       return { kind, timer: payload.string() };
   }
   throw new RangeError(`an unknown effect, ${kind}`);
+}
+
+/** The metadata that the front has found for the client. */
+function metaOf(request) {
+  const text = request.headers.get(abi.META_HEADER);
+  return text === null ? new Uint8Array(0) : Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 }
 
 /** The body's first limit bytes, and whether there were more. */

@@ -22,7 +22,7 @@ export class Isolate {
     this.#module = module;
   }
 
-  /** What the program is: { header, classes: Map of name to { maxBody, sessionBuffer, heartbeat } }. */
+  /** What the program is: { header, classes: Map of name to { maxBody, sessionBuffer, heartbeat, slow } }. */
   get description() {
     return (this.#description ??= this.#describe());
   }
@@ -40,19 +40,24 @@ export class Isolate {
     const classes = new Map();
     for (let n = payload.u32(); n > 0; n--) {
       const name = payload.string();
-      classes.set(name, { maxBody: payload.u32(), sessionBuffer: payload.u32(), heartbeat: payload.u32() });
+      classes.set(name, {
+        maxBody: payload.u32(),
+        sessionBuffer: payload.u32(),
+        heartbeat: payload.u32(),
+        slow: payload.u8(),
+      });
     }
     return { header, classes };
   }
 
-  /** What becomes of a request: { answer } or { hub: { class, name } } or {} for the program's handler. */
+  /** What becomes of a request: { answer } or { hub: { class, name, meta } } or {} for the program's handler. */
   route(head) {
     const payload = this.#call(abi.EXPORT_ROUTE, (w) => w.string(head));
     switch (payload.u8()) {
       case abi.DECISION_ANSWER:
         return { answer: payload.response() };
       case abi.DECISION_HUB:
-        return { hub: { class: payload.string(), name: payload.string() } };
+        return { hub: { class: payload.string(), name: payload.string(), meta: payload.data() } };
     }
     return {};
   }

@@ -1,31 +1,39 @@
 // The sessions of one hub: their streams, and the outbox through which everything reaches them.
 
 import * as abi from "./abi.gen.mjs";
+import { Batch, join } from "./batch.mjs";
 
 // How many sessions are written to before other events of the object get their turn.
 const SLICE = 128;
 
+// With a class that coalesces, so many bytes wait in a stream, where they cannot be replaced any more; what is beyond
+// waits here.
+const HOLD = 64 << 10;
+
+const encoder = new TextEncoder();
 const macrotask = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 /**
- * Sessions holds a hub's open streams. gone(session, reason) is called once for each session that ends, whatever
- * noticed it first.
+ * Sessions holds a hub's open streams. on.gone(session, reason) is called once for each session that ends, whatever
+ * noticed it first; on.written(session) when what was sent up to a proceed() has been written, or nearly.
  *
  * The outbox is adaptive. What is sent while nothing is being written goes out at once. What is sent while a flush is
  * running waits, and goes out in the next flush as one chunk per session: the cost of a stream is per chunk, hardly per
  * byte, so that a busy hub writes larger chunks, not more of them. A chunk for all is one array, shared by all.
  */
 export class Sessions {
-  #open = new Map(); // id → { id, state, controller, from }
-  #gone;
-  #limit;
-  #waiting = []; // entries { session, data } to send, or { session, data: null } to close
+  #open = new Map(); // id → session
+  #on;
+  #limit; // bytes that may wait for a session
+  #slow; // what happens beyond that
+  #waiting = []; // entries, see batch.mjs
   #first = 0; // the number of waiting[0], counted since the beginning
   #flushing = false;
 
-  constructor(limit, gone) {
-    this.#limit = limit;
-    this.#gone = gone;
+  constructor({ sessionBuffer, slow }, on) {
+    this.#limit = sessionBuffer;
+    this.#slow = slow;
+    this.#on = on;
   }
 
   get size() {
@@ -39,10 +47,20 @@ export class Sessions {
 
   /** Opens a session, and returns its stream. It gets what is sent from now on. */
   open(id, state) {
-    const session = { id, state, controller: null, from: this.#first + this.#waiting.length };
+    const session = {
+      id,
+      state,
+      controller: null,
+      from: this.#first + this.#waiting.length, // the first entry for it
+      proceed: false, // whether the hub waits for what was sent to be written
+      dropped: 0, // events that were skipped and not yet told of
+      backlog: [], // entries that wait outside of the stream
+      backlogBytes: 0,
+    };
     const stream = new ReadableStream(
       {
         start: (controller) => void (session.controller = controller),
+        pull: () => this.#drained(session),
         cancel: () => this.end(session, abi.LEAVE_GONE),
       },
       new ByteLengthQueuingStrategy({ highWaterMark: this.#limit }),
@@ -51,20 +69,31 @@ export class Sessions {
     return { session, stream };
   }
 
-  /** Sends data to one session, or to all when id is empty. Call flush() behind the last send() of a turn. */
-  send(id, data) {
-    this.#waiting.push({ session: id, data });
+  /** Notes what the engine wants to know of a session when the hub wakes. */
+  save(id, state) {
+    const session = this.#open.get(id);
+    if (session) session.state = state;
+  }
+
+  /** Sends an entry { session, except, ephemeral, key, data }. Call flush() behind the last one of a turn. */
+  send(entry) {
+    this.#waiting.push(entry);
   }
 
   /** Ends a session behind what was sent to it. */
   close(id) {
-    this.#waiting.push({ session: id, data: null });
+    this.#waiting.push({ session: id, close: true });
+  }
+
+  /** Has on.written called once what the session was sent so far is written, or nearly. */
+  proceed(id) {
+    this.#waiting.push({ session: id, proceed: true });
   }
 
   /** Notes that a session has ended. It may be called more than once. */
   end(session, reason) {
     if (!this.#open.delete(session.id)) return;
-    this.#gone(session, reason);
+    this.#on.gone(session, reason);
   }
 
   flush() {
@@ -86,8 +115,13 @@ export class Sessions {
             await macrotask();
           }
           written++;
-          this.#write(session, batch.chunk(session));
+          if (!this.#open.has(session.id)) continue; // it has ended since
+          this.#write(session, batch);
           if (batch.closes(session)) this.#close(session);
+          else if (batch.proceeds(session)) {
+            session.proceed = true;
+            this.#drained(session);
+          }
         }
       }
     } finally {
@@ -95,83 +129,91 @@ export class Sessions {
     }
   }
 
-  #write(session, chunk) {
-    if (chunk === null || !this.#open.has(session.id)) return;
-    const { controller } = session;
+  #write(session, batch) {
+    const chunk = batch.chunk(session);
+    if (chunk === null) return;
+    const room = session.controller.desiredSize;
+    const holds = this.#slow === abi.SLOW_COALESCE && (session.backlog.length > 0 || this.#limit - room > HOLD);
+    if (holds) return this.#coalesce(session, batch.entries(session));
+    if (room >= chunk.length) {
+      this.#tellDropped(session);
+      return this.#enqueue(session, chunk);
+    }
+    if (this.#slow === abi.SLOW_COALESCE) return this.#coalesce(session, batch.entries(session));
+    if (this.#slow === abi.SLOW_DROP) return this.#drop(session, batch.entries(session), room);
+    this.#cut(session);
+  }
+
+  #enqueue(session, chunk) {
     try {
-      if (controller.desiredSize >= chunk.length) {
-        controller.enqueue(chunk);
-        return;
-      }
-      // close() would first drain what waits, to a client that does not read.
-      controller.error(new Error("the client reads too slowly"));
-      this.end(session, abi.LEAVE_SLOW);
+      session.controller.enqueue(chunk);
     } catch {
       this.end(session, abi.LEAVE_GONE);
     }
   }
 
+  /** Skips ephemeral events. */
+  #drop(session, entries, room) {
+    const durable = entries.filter(({ ephemeral }) => !ephemeral);
+    const chunk = join(durable);
+    if (chunk !== null && chunk.length > room) return this.#cut(session);
+    session.dropped += entries.length - durable.length;
+    if (chunk !== null) this.#enqueue(session, chunk);
+  }
+
+  /** Has the events wait here, of each key only the latest. */
+  #coalesce(session, entries) {
+    for (const entry of entries) {
+      if (entry.key !== "") {
+        const at = session.backlog.findIndex(({ key }) => key === entry.key);
+        if (at >= 0) session.backlogBytes -= session.backlog.splice(at, 1)[0].data.length;
+      }
+      session.backlog.push(entry);
+      session.backlogBytes += entry.data.length;
+    }
+    if (session.backlogBytes > session.controller.desiredSize) this.#cut(session);
+  }
+
+  /** Called when the client has taken something, and when there may be something to do then. */
+  #drained(session) {
+    if (!this.#open.has(session.id)) return;
+    const { desiredSize } = session.controller;
+    if (session.backlog.length > 0 && this.#limit - desiredSize <= HOLD) {
+      const chunk = join(session.backlog);
+      session.backlog = [];
+      session.backlogBytes = 0;
+      this.#enqueue(session, chunk);
+    }
+    if (desiredSize < this.#limit / 2) return;
+    this.#tellDropped(session);
+    if (session.proceed && session.backlog.length === 0) {
+      session.proceed = false;
+      // Not at once: other sessions are to have their turn between the slices of a replay.
+      setTimeout(() => this.#open.has(session.id) && this.#on.written(session), 0);
+    }
+  }
+
+  #tellDropped(session) {
+    if (session.dropped === 0 || session.controller.desiredSize < this.#limit / 2) return;
+    const lag = encoder.encode(abi.LAG_BEFORE + session.dropped + abi.LAG_AFTER);
+    session.dropped = 0;
+    this.#enqueue(session, lag);
+  }
+
+  /** Ends the stream of a client that is too slow: it comes back and resumes. */
+  #cut(session) {
+    // close() would first drain what waits, to a client that does not read.
+    session.controller.error(new Error("the client reads too slowly"));
+    this.end(session, abi.LEAVE_SLOW);
+  }
+
   #close(session) {
     try {
+      if (session.backlog.length > 0) session.controller.enqueue(join(session.backlog));
       session.controller.close();
     } catch {
       // it was closed already, by the client
     }
     this.end(session, abi.LEAVE_CLOSED);
-  }
-}
-
-/** The entries of one flush, and what they come to for each session. */
-class Batch {
-  #entries;
-  #first;
-  #some = new Set(); // sessions that are addressed by themselves
-  #shared = new Map(); // from which entry on → the chunk of whoever is addressed only with all others
-
-  constructor(entries, first) {
-    this.#entries = entries;
-    this.#first = first;
-    for (const { session } of entries) if (session !== "") this.#some.add(session);
-  }
-
-  /** The sessions to write to: all of them, unless no entry is for all. */
-  recipients(open) {
-    if (this.#entries.some(({ session }) => session === "")) return open.values();
-    return [...this.#some].map((id) => open.get(id)).filter((session) => session !== undefined);
-  }
-
-  chunk(session) {
-    const from = Math.max(0, session.from - this.#first);
-    if (from >= this.#entries.length) return null; // it has joined since
-    if (this.#some.has(session.id)) return this.#join(from, session.id);
-    let chunk = this.#shared.get(from);
-    if (chunk === undefined) this.#shared.set(from, (chunk = this.#join(from, "")));
-    return chunk;
-  }
-
-  closes(session) {
-    return (
-      this.#some.has(session.id) && this.#entries.some(({ session: id, data }) => id === session.id && data === null)
-    );
-  }
-
-  #join(from, id) {
-    const parts = [];
-    let length = 0;
-    for (let i = from; i < this.#entries.length; i++) {
-      const { session, data } = this.#entries[i];
-      if (session !== "" && session !== id) continue;
-      if (data === null) break; // closed: what was sent behind it is lost
-      parts.push(data);
-      length += data.length;
-    }
-    if (parts.length <= 1) return parts[0] ?? null;
-    const chunk = new Uint8Array(length);
-    let at = 0;
-    for (const part of parts) {
-      chunk.set(part, at);
-      at += part.length;
-    }
-    return chunk;
   }
 }

@@ -3,18 +3,10 @@
 package service
 
 import (
-	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/hubbub-edge/hubbub/actor"
 	"github.com/hubbub-edge/hubbub/actor/eventhub"
-)
-
-// Vars that configure the app.
-const (
-	// VarHeartbeat is how often an idle stream gets a comment, as a Go duration ("20s").
-	VarHeartbeat = "HEARTBEAT"
 )
 
 // Path is where the hubs are.
@@ -22,14 +14,11 @@ const Path = "/hubs/"
 
 // Program returns the app. env returns the value of a var, or "". It fails when a var makes no sense.
 func Program(env func(name string) string) (actor.Program, error) {
-	opts := eventhub.Options{Path: Path}
-	if v := env(VarHeartbeat); v != "" {
-		d, err := time.ParseDuration(v)
-		if err != nil {
-			return actor.Program{}, fmt.Errorf("var %s: %q is not a duration such as \"20s\"", VarHeartbeat, v)
-		}
-		opts.Heartbeat = d
+	opts, err := options(env)
+	if err != nil {
+		return actor.Program{}, err
 	}
+	opts.Path = Path
 	return actor.Program{
 		Classes: []actor.Class{eventhub.Class(opts)},
 		Route:   route,

@@ -23,6 +23,36 @@ func TestProgram(t *testing.T) {
 }
 
 func TestVars(t *testing.T) {
-	_, err := service.Program(func(string) string { return "often" })
-	assert.ErrorContains(t, err, `var HEARTBEAT: "often" is not a duration`)
+	for name, bad := range map[string][]string{
+		"HEARTBEAT": {"often", "0", "-1s"}, "MAX_AGE": {"x"}, "MAX_SESSIONS": {"0", "-1", "1e3"}, "SLOW": {"fast"},
+		"LOG_BYTES": {"4GiB", "9999999999"},
+	} {
+		for _, value := range bad {
+			_, err := service.Program(env(name, value))
+			assert.ErrorContains(t, err, "var "+name+": \""+value+"\" is not ")
+		}
+	}
+	for _, v := range service.Vars {
+		plain, err := service.Program(func(string) string { return "" })
+		require.NoError(t, err)
+		set, err := service.Program(env(v.Name, v.Default))
+		require.NoError(t, err, v.Name)
+		want, err := plain.Described()
+		require.NoError(t, err)
+		got, err := set.Described()
+		require.NoError(t, err)
+		want[0].New, got[0].New = nil, nil
+		assert.Equal(t, want, got, "%s: %s is not the default", v.Name, v.Default)
+	}
+	_, err := service.Program(env("MAX_AGE", "0"))
+	assert.NoError(t, err)
+}
+
+func env(name, value string) func(string) string {
+	return func(n string) string {
+		if n == name {
+			return value
+		}
+		return ""
+	}
 }
