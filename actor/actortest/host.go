@@ -142,6 +142,7 @@ func (h *Host) do(r *actor.Request) (*actor.Response, *Client) {
 	if d.Answer != nil || d.Hub == (actor.Address{}) {
 		return d.Answer, nil
 	}
+	r.Meta = d.Meta
 	return h.run(h.hub(d.Hub), &actor.Input{Kind: actor.InputRequest, Request: r})
 }
 
