@@ -25,6 +25,7 @@ var (
 		}},
 		{Kind: actor.InputRequest, Hub: hubA, Now: at, Request: &actor.Request{Method: "GET", Path: "/"}},
 		{Kind: actor.InputLeave, Hub: hubA, Now: at, Session: "one", Reason: actor.LeaveSlow},
+		{Kind: actor.InputForget, Hub: hubA, Now: at},
 		{Kind: actor.InputContinue, Hub: hubA, Now: at, Session: "one"},
 		{Kind: actor.InputTimer, Hub: actor.Address{Class: "Größe", Name: "👋"}, Now: at, Timer: "connections"},
 	}

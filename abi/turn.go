@@ -15,6 +15,7 @@ import (
 //	  leave:   bytes session, u8 reason
 //	  timer:   bytes name
 //	  continue: bytes session
+//	  forget:  nothing
 //
 // where bytes is a u32 length and so many bytes, and head is bytes of text: lines, each with a line feed behind it.
 func AppendInput(dst []byte, in *actor.Input) []byte {
@@ -71,6 +72,7 @@ func DecodeInput(b []byte) (*actor.Input, error) {
 		in.Timer = r.string()
 	case actor.InputContinue:
 		in.Session = r.string()
+	case actor.InputForget:
 	default:
 		r.fail("an unknown kind of input")
 	}

@@ -73,11 +73,15 @@ func (e *Engine) Turn(in *Input) Output {
 func (e *Engine) turn(in *Input) (out Output) {
 	e.dropIdle(in.Now)
 	h := e.hubs[in.Hub]
-	if in.Kind == InputWake {
+	switch {
+	case in.Kind == InputWake || in.Kind == InputForget:
 		if h != nil {
-			e.drop(h) // a value from before the host lost the hub
+			e.drop(h) // with InputWake, a value from before the host lost the hub
 		}
-	} else if h == nil {
+		if in.Kind == InputForget {
+			return Output{}
+		}
+	case h == nil:
 		return Output{NeedWake: true}
 	}
 	t := &Turn{host: e.host, hub: h, now: in.Now}

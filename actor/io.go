@@ -17,6 +17,9 @@ const (
 	InputTimer
 	// InputContinue: what a session was sent up to its [EffectContinue] has been written, or nearly.
 	InputContinue
+	// InputForget drops the hub's value, and whatever the engine holds for it: its host has lost it, or has it sleep.
+	// Nothing of the hub runs.
+	InputForget
 )
 
 // Input is one turn's input. Besides what its host's functions return it is all that a turn can depend on.

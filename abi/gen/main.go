@@ -47,6 +47,7 @@ func write(w io.Writer) {
 		{"INPUT_LEAVE", int(actor.InputLeave)},
 		{"INPUT_TIMER", int(actor.InputTimer)},
 		{"INPUT_CONTINUE", int(actor.InputContinue)},
+		{"INPUT_FORGET", int(actor.InputForget)},
 		{"EFFECT_SEND", int(actor.EffectSend)},
 		{"EFFECT_CLOSE", int(actor.EffectClose)},
 		{"EFFECT_SET_TIMER", int(actor.EffectSetTimer)},

@@ -29,6 +29,7 @@ export const INPUT_REQUEST = 2;
 export const INPUT_LEAVE = 3;
 export const INPUT_TIMER = 4;
 export const INPUT_CONTINUE = 5;
+export const INPUT_FORGET = 6;
 export const EFFECT_SEND = 1;
 export const EFFECT_CLOSE = 2;
 export const EFFECT_SET_TIMER = 3;

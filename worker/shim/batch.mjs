@@ -1,7 +1,7 @@
 // What one flush of the outbox writes.
 //
 // An entry is { session, except, ephemeral, key, data }: data for one session, or for all but some when session is
-// empty; or { session, close: true }, behind which the session gets nothing; or { session, proceed: true }.
+// empty, and silent when nobody is told if it is skipped; or { session, close: true }, behind which the session gets nothing; or { session, proceed: true }.
 
 /** The data of entries as one array, or null if there is none. */
 export function join(entries) {

@@ -43,7 +43,8 @@ export class Writer {
   /** A signed integer of 64 bits; value is an integer within the safe range. */
   i64(value) {
     this.#reserve(8);
-    this.#view.setBigInt64(this.#length, BigInt(value), true);
+    this.#view.setUint32(this.#length, value >>> 0, true); // a BigInt would cost a microsecond
+    this.#view.setInt32(this.#length + 4, Math.floor(value / 2 ** 32), true);
     this.#length += 8;
     return this;
   }
@@ -132,7 +133,7 @@ export class Reader {
 
 /** The text of a request's head: method, path, query, then names and values, each with a line feed behind it. */
 export function requestHead(request) {
-  // request.url has been through the URL parser: it is absolute, and has no line feed.
+  // request.url is absolute, and an HTTP parser has seen to it that no part of a head has a line feed.
   const url = request.url;
   const path = url.indexOf("/", url.indexOf("://") + 3);
   const hash = url.indexOf("#", path);
@@ -140,6 +141,6 @@ export function requestHead(request) {
   const mark = url.indexOf("?", path);
   const query = mark >= 0 && mark < end ? mark : end;
   let head = request.method + "\n" + url.slice(path, query) + "\n" + url.slice(query + 1, end) + "\n";
-  for (const [name, value] of request.headers) head += name + "\n" + value + "\n";
+  request.headers.forEach((value, name) => (head += name + "\n" + value + "\n"));
   return head;
 }

@@ -23,7 +23,8 @@ export class Front {
       return await this.#lease.fetch(request, ctx);
     } catch (error) {
       if (!(error instanceof LostError)) console.error(`hubbub: ${error.stack ?? error}`);
-      return problem(503, error.message, this.#isolate);
+      // An overloaded object is not helped by clients that come back at once.
+      return problem(503, error.message, this.#isolate, error.overloaded ? 10 : 1);
     }
   }
 }
@@ -39,8 +40,8 @@ function withMeta(request, meta) {
 
 function hubStub(env, hub) {
   const namespace = env[hub.class];
-  if (!namespace?.idFromName) {
+  if (!namespace?.getByName) {
     throw new Error(`there is no Durable Object binding named ${JSON.stringify(hub.class)} for the class of that name`);
   }
-  return namespace.get(namespace.idFromName(hub.name));
+  return namespace.getByName(hub.name);
 }

@@ -4,13 +4,11 @@ import { DurableObject } from "cloudflare:workers";
 import * as abi from "./abi.gen.mjs";
 import { requestHead } from "./codec.mjs";
 import { LostError } from "./program.mjs";
-import { problem, response } from "./response.mjs";
+import { problem, response, storageProblem } from "./response.mjs";
 import { Sessions } from "./sessions.mjs";
+import { Staged } from "./storage.mjs";
 
 const heartbeat = new TextEncoder().encode(abi.HEARTBEAT);
-
-// Thrown to roll a transaction back.
-const ROLLBACK = Symbol("rollback");
 
 /** The Durable Object class that hosts the hubs of the program's class of that name. */
 export function hubClass(isolate, className) {
@@ -20,6 +18,12 @@ export function hubClass(isolate, className) {
     #timers = new Map();
     #heartbeat = null;
     #known = false; // whether the engine has heard of this object, rather than of one before it
+    #rousing = null; // the timer of rouse
+    #wrote = false; // whether something was committed since storage was last durable
+
+    get #address() {
+      return `${className}/${this.ctx.id.name}`;
+    }
 
     async fetch(request) {
       try {
@@ -34,6 +38,7 @@ export function hubClass(isolate, className) {
             .u8(truncated ? 1 : 0)
             .data(body),
         );
+        if (out.storageError) return storageProblem(out.storageError, `hub ${this.#address}`, isolate);
         return out.stream ? this.#stream(request, out) : response(out.response, request);
       } catch (error) {
         return this.#failed(error);
@@ -47,26 +52,51 @@ export function hubClass(isolate, className) {
       this.#sessions = new Sessions(this.#class, {
         gone: (session, reason) => this.#leave(session, reason),
         written: (session) => this.#quietly(abi.INPUT_CONTINUE, (w) => w.string(session.id)),
+        durable: () => this.#durable(),
       });
     }
 
     #stream(request, out) {
       // Whichever of the signals comes first: this one, the stream's cancel, a failed write.
-      request.signal?.addEventListener("abort", () => this.#sessions.end(out.session, abi.LEAVE_GONE));
-      this.#heartbeat ??= setInterval(() => this.#beat(), this.#class.heartbeat);
+      const gone = () => this.#sessions.end(out.session, abi.LEAVE_GONE);
+      if (request.signal?.aborted) gone();
+      else request.signal?.addEventListener("abort", gone);
       return new Response(out.stream, { status: out.response.status, headers: out.response.headers });
     }
 
+    /** Resolves when what was committed is durable. The answer to a request waits for that by itself; streams do not. */
+    async #durable() {
+      if (!this.#wrote) return;
+      this.#wrote = false;
+      await this.ctx.storage.sync();
+    }
+
     #beat() {
-      this.#sessions.send({ session: "", except: [], ephemeral: true, key: "", data: heartbeat });
+      this.#vouch();
+      if (this.#sessions.size === 0) return;
+      this.#sessions.send({ session: "", except: [], ephemeral: true, silent: true, key: "", data: heartbeat });
       this.#sessions.flush();
     }
 
-    #leave(session, reason) {
-      if (this.#sessions.size === 0) {
+    /** Tells the isolate that this object lives, as long as the engine holds something for it. */
+    #vouch() {
+      const write = (w) => this.#head(w, abi.INPUT_FORGET);
+      isolate.vouch(this.#address, 3 * this.#class.heartbeat + 60_000, write);
+    }
+
+    /** Keeps the heartbeat going while there are sessions or timers, and not longer: it keeps the object awake. */
+    #keepAwake() {
+      const needed = this.#sessions.size > 0 || this.#timers.size > 0;
+      if (needed && this.#heartbeat === null) {
+        this.#heartbeat = setInterval(() => this.#beat(), this.#class.heartbeat);
+        this.#vouch();
+      } else if (!needed && this.#heartbeat !== null) {
         clearInterval(this.#heartbeat);
         this.#heartbeat = null;
       }
+    }
+
+    #leave(session, reason) {
       this.#quietly(abi.INPUT_LEAVE, (w) => w.string(session.id).u8(reason), [session]);
     }
 
@@ -80,83 +110,122 @@ export function hubClass(isolate, className) {
       try {
         this.#turn(kind, write, leaving);
       } catch (error) {
-        console.error(`hubbub: hub ${className}/${this.ctx.id.name}: ${error.message}`);
+        console.error(`hubbub: hub ${this.#address}: ${error.message}`);
       }
     }
 
     /** Runs a turn, and carries out its effects. leaving are sessions that are gone, but not for the hub yet. */
     #turn(kind, write, leaving = []) {
-      let out = this.#known ? this.#run(kind, write) : null;
-      if (out === null || out.kind === abi.TURN_NEED_WAKE) {
-        this.#clearTimers();
-        const sessions = [...this.#sessions.states(), ...leaving];
-        const woken = this.#run(abi.INPUT_WAKE, (w) => {
-          w.u32(sessions.length);
-          for (const { id, state } of sessions) w.string(id).data(state);
-          return w;
-        });
-        if (woken.kind === abi.TURN_FAILED) return this.#release(woken);
-        this.#known = true;
-        this.#release(woken);
-        out = this.#run(kind, write);
+      try {
+        // More than once only if an instance is lost in between.
+        for (let tries = 0; tries < 3; tries++) {
+          if (!this.#known) {
+            const woken = this.#wake(leaving);
+            if (woken.kind === abi.TURN_FAILED) return woken;
+          }
+          const out = this.#run(kind, write);
+          if (out.kind !== abi.TURN_NEED_WAKE) return this.#release(out);
+          this.#known = false;
+        }
+        throw new Error("the hub does not stay awake");
+      } finally {
+        this.#keepAwake();
       }
+    }
+
+    /** Tells the engine of the hub and its sessions. */
+    #wake(leaving) {
+      this.#clearTimers();
+      const sessions = [...this.#sessions.states(), ...leaving];
+      const out = this.#run(abi.INPUT_WAKE, (w) => {
+        w.u32(sessions.length);
+        for (const { id, state } of sessions) w.string(id).data(state);
+        return w;
+      });
+      this.#known = true;
       return this.#release(out);
     }
 
-    /** Runs one input in a transaction of its own, and reads its output. */
+    #head(w, kind) {
+      return w.u8(kind).string(className).string(this.ctx.id.name).i64(Date.now());
+    }
+
+    /** Runs one input, commits what it has written, and reads its output. */
     #run(kind, write) {
-      const { storage, id } = this.ctx;
-      let out;
+      const { storage } = this.ctx;
+      const staged = new Staged(storage.kv);
       try {
-        storage.transactionSync(() => {
-          const payload = isolate.turn(storage.kv, (w) =>
-            write(w.u8(kind).string(className).string(id.name).i64(Date.now())),
-          );
-          out = readOutput(payload);
-          if (out.kind !== abi.TURN_DONE) throw ROLLBACK;
-        });
+        const out = readOutput(isolate.turn(staged, (w) => write(this.#head(w, kind))));
+        if (out.kind === abi.TURN_FAILED) out.storageError = staged.failed;
+        if (out.kind === abi.TURN_DONE) this.#commit(staged, out);
+        return out;
       } catch (error) {
-        if (error !== ROLLBACK) throw error;
+        this.#known = false; // the engine may be ahead of storage
+        throw error;
       }
-      return out;
+    }
+
+    #commit(staged, out) {
+      if (!staged.wrote) return;
+      try {
+        staged.commit(this.ctx.storage);
+        this.#wrote = true;
+      } catch (error) {
+        this.#known = false;
+        Object.assign(out, { kind: abi.TURN_FAILED, failure: `hub ${this.#address}: storage failed: ${error.message}` });
+        out.storageError = error;
+      }
     }
 
     /** Carries out the effects of a turn whose writes are committed. */
     #release(out) {
       if (out.kind === abi.TURN_FAILED) {
+        this.#known = false;
         this.#clearTimers();
         console.error(`hubbub: ${out.failure}`);
+        // The timers that the hub had set went with it: it sets them again when it wakes, which must not wait for the
+        // next request if somebody listens.
+        if (this.#sessions.size > 0 && !this.#rousing) this.#rousing = setTimeout(() => this.#rouse(), 0);
         return out;
       }
       if (out.opened) Object.assign(out, this.#sessions.open(out.opened.id, out.opened.state));
-      for (const effect of out.effects) {
-        switch (effect.kind) {
-          case abi.EFFECT_SEND:
-            this.#sessions.send(effect);
-            break;
-          case abi.EFFECT_CLOSE:
-            this.#sessions.close(effect.session);
-            break;
-          case abi.EFFECT_CONTINUE:
-            this.#sessions.proceed(effect.session);
-            break;
-          case abi.EFFECT_SAVE:
-            this.#sessions.save(effect.session, effect.data);
-            break;
-          case abi.EFFECT_SET_TIMER:
-            clearTimeout(this.#timers.get(effect.timer));
-            this.#timers.set(
-              effect.timer,
-              setTimeout(() => this.#timer(effect.timer), effect.delay),
-            );
-            break;
-          case abi.EFFECT_CLEAR_TIMER:
-            clearTimeout(this.#timers.get(effect.timer));
-            this.#timers.delete(effect.timer);
-        }
-      }
+      for (const effect of out.effects) this.#apply(effect);
       this.#sessions.flush();
       return out;
+    }
+
+    #apply(effect) {
+      switch (effect.kind) {
+        case abi.EFFECT_SEND:
+          return this.#sessions.send(effect);
+        case abi.EFFECT_CLOSE:
+          return this.#sessions.close(effect.session);
+        case abi.EFFECT_CONTINUE:
+          return this.#sessions.proceed(effect.session);
+        case abi.EFFECT_SAVE:
+          return this.#sessions.save(effect.session, effect.data);
+        case abi.EFFECT_SET_TIMER: {
+          clearTimeout(this.#timers.get(effect.timer));
+          const timer = setTimeout(() => this.#timer(effect.timer), effect.delay);
+          this.#timers.set(effect.timer, timer);
+          return;
+        }
+        case abi.EFFECT_CLEAR_TIMER:
+          clearTimeout(this.#timers.get(effect.timer));
+          this.#timers.delete(effect.timer);
+      }
+    }
+
+    /** Wakes the hub, unless something else has by now. If that fails, the next request tries. */
+    #rouse() {
+      try {
+        if (!this.#known) this.#wake([]);
+      } catch (error) {
+        console.error(`hubbub: hub ${this.#address}: ${error.message}`);
+      } finally {
+        this.#rousing = null;
+        this.#keepAwake();
+      }
     }
 
     #clearTimers() {
@@ -165,7 +234,7 @@ export function hubClass(isolate, className) {
     }
 
     #failed(error) {
-      const cause = `hub ${className}/${this.ctx.id.name}: ${error.message}`;
+      const cause = `hub ${this.#address}: ${error.message}`;
       if (!(error instanceof LostError)) console.error(`hubbub: ${cause}`);
       return problem(503, cause, isolate);
     }

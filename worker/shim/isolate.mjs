@@ -5,18 +5,26 @@
 import * as abi from "./abi.gen.mjs";
 import { Reader, Writer } from "./codec.mjs";
 import { lost, LostError, Program } from "./program.mjs";
+import { page } from "./storage.mjs";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+
+// How often to look for hubs whose Durable Objects are gone, in milliseconds.
+const SWEEP = 60_000;
 
 export class Isolate {
   #module;
   #program = null;
   #description = null;
   #writer = new Writer();
+  #page = new Writer();
   #number = 0;
-  #storage = null; // the kv of the hub whose turn runs
+  #storage = null; // that of the hub whose turn runs
   #lastError = "";
+  #refusal = null; // why the program did not start, and when
+  #vouched = new Map(); // address → { seen, within, write } of the hubs that the engine may know
+  #swept = 0;
 
   constructor(module) {
     this.#module = module;
@@ -50,6 +58,22 @@ export class Isolate {
     return { header, classes };
   }
 
+  /**
+   * Notes that a hub's Durable Object is alive, which it is to say again within so many milliseconds. The state of one
+   * that did not, because the platform has broken it off, is dropped from the engine: nobody else would.
+   */
+  vouch(address, within, write) {
+    const now = Date.now();
+    this.#vouched.set(address, { seen: now, within, write });
+    if (now - this.#swept < SWEEP) return;
+    this.#swept = now;
+    for (const [address, { seen, within, write }] of this.#vouched) {
+      if (now - seen < within) continue;
+      this.#vouched.delete(address);
+      if (this.#program) this.#call(abi.EXPORT_TURN, write);
+    }
+  }
+
   /** What becomes of a request: { answer } or { hub: { class, name, meta } } or {} for the program's handler. */
   route(head) {
     const payload = this.#call(abi.EXPORT_ROUTE, (w) => w.string(head));
@@ -62,9 +86,9 @@ export class Isolate {
     return {};
   }
 
-  /** One turn on the storage kv. write puts the input into a Writer; the output comes back as it is on the wire. */
-  turn(kv, write) {
-    this.#storage = kv;
+  /** One turn on storage, a Staged. write puts the input into a Writer; the output comes back as it is on the wire. */
+  turn(storage, write) {
+    this.#storage = storage;
     try {
       return this.#call(abi.EXPORT_TURN, write);
     } finally {
@@ -73,7 +97,7 @@ export class Isolate {
   }
 
   #call(name, write) {
-    const program = (this.#program ??= new Program(this.#module, (booting) => this.#imports(booting)));
+    const program = (this.#program ??= this.#boot());
     try {
       const { exports } = program;
       const input = write(this.#writer.reset()).bytes;
@@ -91,6 +115,19 @@ export class Isolate {
     }
   }
 
+  /** A program that does not start is not tried again for a second: each try costs milliseconds of CPU. */
+  #boot() {
+    if (this.#refusal && Date.now() - this.#refusal.at < 1000) throw this.#refusal.error;
+    this.#refusal = null;
+    try {
+      return new Program(this.#module, (booting) => this.#imports(booting));
+    } catch (error) {
+      this.#refusal = { error, at: Date.now() };
+      console.error(`hubbub: ${error.message}`);
+      throw error;
+    }
+  }
+
   #imports(program) {
     const bytes = (at, length) => program.memory.subarray(at >>> 0, (at >>> 0) + (length >>> 0));
     const text = (at, length) => decoder.decode(bytes(at, length));
@@ -105,25 +142,26 @@ export class Isolate {
         return fn(...args);
       } catch (error) {
         this.#lastError = error instanceof Error ? error.message : String(error);
+        if (this.#storage) this.#storage.failed ??= error;
         return abi.FAILED;
       }
     };
-    const kv = () => {
+    const storage = () => {
       if (!this.#storage) throw new Error("there is no storage outside of a turn");
       return this.#storage;
     };
     return {
       [abi.IMPORT_STORAGE_GET]: guarded((key, keyLength, at, room) => {
-        const value = kv().get(text(key, keyLength));
+        const value = storage().get(text(key, keyLength));
         return value === undefined ? abi.ABSENT : give(value, at, room);
       }),
       [abi.IMPORT_STORAGE_PUT]: guarded((key, keyLength, value, valueLength) => {
-        kv().put(text(key, keyLength), bytes(value, valueLength).slice());
+        storage().put(text(key, keyLength), bytes(value, valueLength).slice());
         return 0;
       }),
-      [abi.IMPORT_STORAGE_DELETE]: guarded((key, keyLength) => (kv().delete(text(key, keyLength)) ? 1 : 0)),
+      [abi.IMPORT_STORAGE_DELETE]: guarded((key, keyLength) => (storage().delete(text(key, keyLength)) ? 1 : 0)),
       [abi.IMPORT_STORAGE_LIST]: guarded((options, optionsLength, at, room) =>
-        give(page(kv(), new Reader(bytes(options, optionsLength)), room >>> 0), at, room),
+        give(page(storage(), new Reader(bytes(options, optionsLength)), room >>> 0, this.#page.reset()), at, room),
       ),
       [abi.IMPORT_LAST_ERROR]: (at, room) => {
         encoder.encodeInto(this.#lastError, bytes(at, room));
@@ -149,27 +187,4 @@ function output(memory, number, result) {
     }
   }
   throw new LostError("the turn blocked: hub code must not wait");
-}
-
-/** One page of entries, of at most room bytes unless its first entry is larger. */
-function page(kv, options, room) {
-  const select = {};
-  for (const name of ["prefix", "start", "startAfter", "end"]) {
-    const value = options.string();
-    if (value !== "") select[name] = value;
-  }
-  select.reverse = options.u8() === 1;
-  const limit = options.u32();
-  if (limit > 0) select.limit = limit;
-  const out = new Writer().u8(0);
-  let more = false;
-  for (const [key, value] of kv.list(select)) {
-    const { length } = out.bytes;
-    more = length > 1 && length + 8 + encoder.encode(key).length + value.length > room;
-    if (more) break;
-    out.string(key).data(value);
-  }
-  const { bytes } = out;
-  bytes[0] = more ? 1 : 0;
-  return bytes;
 }

@@ -7,6 +7,9 @@ import { lost, LostError, Program } from "./program.mjs";
 // An instance takes 5 to 15 MB, an isolate has 128 MB for everything.
 const MOST = 12;
 
+// A request with a body leaves some callbacks of syumai/workers behind in its instance.
+const MOST_USES = 1000;
+
 // How long a request waits for an instance, in milliseconds, and how often it looks. It has to look: a request cannot
 // be woken by what another one does.
 const PATIENCE = 10_000;
@@ -14,15 +17,18 @@ const LOOK = 5;
 
 export class Lease {
   #module;
-  #idle = [];
-  #count = 0;
+  #idle = []; // programs
+  #leases = new Set(); // one { program } for each request at work
 
   constructor(module) {
     this.#module = module;
   }
 
   async fetch(request, ctx) {
-    const program = await this.#take();
+    const lease = await this.#take();
+    const { program } = lease;
+    // When its client leaves, nothing of a request runs any more, not even finally: only this listener does.
+    request.signal?.addEventListener("abort", () => this.#end(lease, false));
     // A promise belongs to the request that made it: each one makes its own.
     const exited = new Promise((_, reject) => (program.onExit = reject));
     exited.catch(() => {});
@@ -30,11 +36,11 @@ export class Lease {
     try {
       response = await Promise.race([program.binding.handleRequest(request), exited]);
     } catch (error) {
-      this.#discard(program);
+      this.#end(lease, false);
       throw lost(error);
     }
     if (!response.body) {
-      this.#idle.push(program);
+      this.#end(lease, true);
       return response;
     }
     // The handler is at work until its body has ended.
@@ -42,9 +48,9 @@ export class Lease {
     const copied = response.body.pipeTo(writable);
     ctx.waitUntil(
       Promise.race([copied, exited]).then(
-        () => void this.#idle.push(program),
+        () => this.#end(lease, true),
         // The client has left, and the handler may still be at work, or the program was lost.
-        () => this.#discard(program),
+        () => this.#end(lease, false),
       ),
     );
     return new Response(readable, response);
@@ -52,20 +58,23 @@ export class Lease {
 
   async #take() {
     const until = Date.now() + PATIENCE;
-    while (this.#idle.length === 0 && this.#count >= MOST) {
+    while (this.#leases.size >= MOST) {
       if (Date.now() > until) throw new LostError(`all ${MOST} instances for the program's handler are in use`);
       await new Promise((resolve) => setTimeout(resolve, LOOK));
     }
-    const idle = this.#idle.pop();
-    if (idle) return idle;
-    const program = new Program(this.#module, () => noHub);
-    this.#count++;
-    return program;
+    const lease = { program: this.#idle.pop() ?? new Program(this.#module, () => noHub) };
+    lease.program.uses++;
+    this.#leases.add(lease);
+    return lease;
   }
 
-  #discard(program) {
-    program.kill();
-    this.#count--;
+  /** Ends a lease, once: a late signal must not end that of the next request. */
+  #end(lease, well) {
+    if (!this.#leases.delete(lease)) return;
+    const { program } = lease;
+    // A timer that the handler has left behind has died with its request, but the program still counts on it.
+    if (well && program.quiet && program.uses < MOST_USES) this.#idle.push(program);
+    else program.kill();
   }
 }
 

@@ -39,6 +39,8 @@ export class Program {
   binding = {};
   /** Called with an error when the program exits. */
   onExit = () => {};
+  /** How many requests it has served. */
+  uses = 0;
   exports;
   #go = new globalThis.Go();
   #memory = new Uint8Array(0);
@@ -80,6 +82,11 @@ export class Program {
     const { buffer } = this.exports.mem;
     if (this.#memory.buffer !== buffer) this.#memory = new Uint8Array(buffer);
     return this.#memory;
+  }
+
+  /** Whether no timer of the program is pending. */
+  get quiet() {
+    return this.#go._scheduledTimeouts.size === 0;
   }
 
   /** Keeps what a lost program has left behind, such as the timer of a sleep, from entering it again. */

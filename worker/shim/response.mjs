@@ -10,19 +10,25 @@ export function response({ status, headers, body }, request) {
 }
 
 /** A problem details response (RFC 9457). */
-export function problem(status, detail, isolate) {
-  const title = { 500: "Internal Server Error", 503: "Service Unavailable" }[status];
+export function problem(status, detail, isolate, retryAfter = 1) {
+  const title = { 503: "Service Unavailable", 507: "Insufficient Storage" }[status];
   const headers = programHeader(isolate);
   headers.set("Content-Type", "application/problem+json");
-  if (status === 503) headers.set("Retry-After", "1");
+  headers.set("Retry-After", String(retryAfter));
   return new Response(JSON.stringify({ type: "about:blank", title, status, detail }), { status, headers });
 }
 
-/** The fields that the program wants on every answer, as far as it can be asked. */
+/** The fields that the program wants on every answer. If it cannot be asked, a page must still see what is wrong. */
 function programHeader(isolate) {
   try {
     return new Headers(isolate.description.header);
   } catch {
-    return new Headers();
+    return new Headers({ "Access-Control-Allow-Origin": "*" });
   }
+}
+
+/** The answer when storage has failed. */
+export function storageProblem(error, where, isolate) {
+  const full = /full|SQLITE_TOOBIG|exceeded/i.test(error.message);
+  return problem(full ? 507 : 503, `${where}: storage failed: ${error.message}`, isolate);
 }

@@ -10,12 +10,19 @@ const SLICE = 128;
 // waits here.
 const HOLD = 64 << 10;
 
+// What a stream that is cut fails with.
+const ENDED = {
+  [abi.LEAVE_GONE]: new Error("the client has gone"),
+  [abi.LEAVE_SLOW]: new Error("the client reads too slowly"),
+};
+
 const encoder = new TextEncoder();
 const macrotask = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 /**
  * Sessions holds a hub's open streams. on.gone(session, reason) is called once for each session that ends, whatever
- * noticed it first; on.written(session) when what was sent up to a proceed() has been written, or nearly.
+ * noticed it first; on.written(session) when what was sent up to a proceed() has been written, or nearly; on.durable(),
+ * before anything is written, returns a promise of storage being durable.
  *
  * The outbox is adaptive. What is sent while nothing is being written goes out at once. What is sent while a flush is
  * running waits, and goes out in the next flush as one chunk per session: the cost of a stream is per chunk, hardly per
@@ -90,9 +97,16 @@ export class Sessions {
     this.#waiting.push({ session: id, proceed: true });
   }
 
-  /** Notes that a session has ended. It may be called more than once. */
+  /** Notes that a session has ended, whose stream ends too. It may be called more than once. */
   end(session, reason) {
     if (!this.#open.delete(session.id)) return;
+    if (reason in ENDED) {
+      try {
+        session.controller.error(ENDED[reason]);
+      } catch {
+        // it is closed already
+      }
+    }
     this.#on.gone(session, reason);
   }
 
@@ -105,6 +119,8 @@ export class Sessions {
   async #flush() {
     try {
       while (this.#waiting.length > 0) {
+        // No client may see what a crash could still undo. What is sent meanwhile goes out with it.
+        await this.#on.durable();
         const batch = new Batch(this.#waiting, this.#first);
         this.#first += this.#waiting.length;
         this.#waiting = [];
@@ -116,16 +132,26 @@ export class Sessions {
           }
           written++;
           if (!this.#open.has(session.id)) continue; // it has ended since
-          this.#write(session, batch);
-          if (batch.closes(session)) this.#close(session);
-          else if (batch.proceeds(session)) {
-            session.proceed = true;
-            this.#drained(session);
+          try {
+            this.#deliver(session, batch);
+          } catch (error) {
+            // Its stream ends, for else it would miss something and not know.
+            console.error("hubbub: flush:", error);
+            this.end(session, abi.LEAVE_GONE);
           }
         }
       }
     } finally {
       this.#flushing = false;
+    }
+  }
+
+  #deliver(session, batch) {
+    this.#write(session, batch);
+    if (batch.closes(session)) this.#close(session);
+    else if (batch.proceeds(session)) {
+      session.proceed = true;
+      this.#drained(session);
     }
   }
 
@@ -148,7 +174,7 @@ export class Sessions {
     try {
       session.controller.enqueue(chunk);
     } catch {
-      this.end(session, abi.LEAVE_GONE);
+      this.end(session, abi.LEAVE_GONE); // the client has closed it
     }
   }
 
@@ -157,7 +183,7 @@ export class Sessions {
     const durable = entries.filter(({ ephemeral }) => !ephemeral);
     const chunk = join(durable);
     if (chunk !== null && chunk.length > room) return this.#cut(session);
-    session.dropped += entries.length - durable.length;
+    session.dropped += entries.filter(({ ephemeral, silent }) => ephemeral && !silent).length;
     if (chunk !== null) this.#enqueue(session, chunk);
   }
 
@@ -200,10 +226,11 @@ export class Sessions {
     this.#enqueue(session, lag);
   }
 
-  /** Ends the stream of a client that is too slow: it comes back and resumes. */
+  /**
+   * Ends the stream of a client that is too slow: it comes back and resumes. Closing it would first drain what waits, to
+   * a client that does not read.
+   */
   #cut(session) {
-    // close() would first drain what waits, to a client that does not read.
-    session.controller.error(new Error("the client reads too slowly"));
     this.end(session, abi.LEAVE_SLOW);
   }
 

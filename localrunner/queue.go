@@ -1,0 +1,102 @@
+package localrunner
+
+import (
+	"strconv"
+
+	"github.com/hubbub-edge/hubbub/abi"
+	"github.com/hubbub-edge/hubbub/actor"
+)
+
+// chunk is something that waits for a session's client.
+type chunk struct {
+	data      []byte // shared between sessions: must not be changed
+	key       string // see actor.Event.Key
+	ephemeral bool   // may be skipped, see actor.SlowDrop
+	silent    bool   // nobody is told when it is skipped: a heartbeat
+	proceed   bool   // no data: the hub waits for what is before it to be written
+}
+
+// queue is what waits for a session's client. Its bound holds for all that has been added and not yet written.
+type queue struct {
+	limit  int // bytes
+	policy actor.SlowPolicy
+
+	chunks  []chunk
+	waiting int            // bytes
+	dropped int            // events that were skipped and not yet told of
+	keys    map[string]int // where in chunks the one of a key is
+}
+
+// add appends c. It returns false when c does not fit, and the class's policy does not help: the session is to be ended.
+func (q *queue) add(c chunk) bool {
+	if q.policy == actor.SlowCoalesce && c.key != "" {
+		q.replace(c.key)
+	}
+	if q.waiting+len(c.data) > q.limit {
+		switch {
+		case c.silent:
+			return true
+		case q.policy != actor.SlowDrop:
+			return false
+		case c.ephemeral:
+			q.dropped++
+			return true
+		}
+		if q.skipEphemeral(); q.waiting+len(c.data) > q.limit {
+			return false
+		}
+	}
+	if q.policy == actor.SlowCoalesce && c.key != "" {
+		if q.keys == nil {
+			q.keys = make(map[string]int)
+		}
+		q.keys[c.key] = len(q.chunks)
+	}
+	q.chunks = append(q.chunks, c)
+	q.waiting += len(c.data)
+	return true
+}
+
+// replace takes out what waits under key.
+func (q *queue) replace(key string) {
+	if at, ok := q.keys[key]; ok {
+		q.waiting -= len(q.chunks[at].data)
+		q.chunks[at].data = nil
+		delete(q.keys, key)
+	}
+}
+
+// skipEphemeral takes out all ephemeral events.
+func (q *queue) skipEphemeral() {
+	for i := range q.chunks {
+		c := &q.chunks[i]
+		if !c.ephemeral || c.data == nil {
+			continue
+		}
+		q.waiting -= len(c.data)
+		c.data = nil
+		if !c.silent {
+			q.dropped++
+		}
+	}
+}
+
+// take returns what waits, and takes it out; some of it may have no data. written is how many bytes of what was taken
+// before have been written. Behind it, a client that was too slow learns what it has missed.
+func (q *queue) take(written int) []chunk {
+	q.waiting -= written
+	if q.dropped > 0 && q.waiting <= q.limit/2 {
+		lag := strconv.AppendInt([]byte(abi.LagBefore), int64(q.dropped), 10)
+		lag = append(lag, abi.LagAfter...)
+		q.dropped = 0
+		q.chunks = append(q.chunks, chunk{data: lag})
+		q.waiting += len(lag)
+	}
+	chunks := q.chunks
+	q.chunks = nil
+	clear(q.keys)
+	return chunks
+}
+
+// empty drops what waits.
+func (q *queue) empty() { q.chunks = nil }
