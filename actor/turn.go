@@ -264,7 +264,8 @@ func (t *Turn) Goodbye(s *Session, reason string, reconnect bool) error {
 
 // SetTimer runs the hub's [TimerHandler] with name once, after d, rounded up to milliseconds. A timer of that name is
 // replaced. Timers keep a hub awake, but are not durable: they are gone when its isolate is lost or a turn fails, and
-// [Starter] is the place to set them again. Names that begin with "hubbub/" are the engine's own: it panics.
+// [Starter] is the place to set them again. An empty name, and
+// one that begins with "hubbub/", which are the engine's own, are a mistake: it panics.
 func (t *Turn) SetTimer(name string, d time.Duration) {
 	checkTimer(name)
 	t.setTimer(name, d)
@@ -276,10 +277,10 @@ func (t *Turn) setTimer(name string, d time.Duration) {
 	t.effects = append(t.effects, Effect{Kind: EffectSetTimer, Timer: name, Delay: d})
 }
 
-// checkTimer panics for a name that is the engine's own, as it is a mistake in the program.
+// checkTimer panics for a name that is no name or the engine's own, as it is a mistake in the program.
 func checkTimer(name string) {
-	if strings.HasPrefix(name, reserved) {
-		panic("actor: a timer's name must not begin with " + reserved)
+	if name == "" || strings.HasPrefix(name, reserved) {
+		panic("actor: a timer's name must not be empty or begin with " + reserved)
 	}
 }
 

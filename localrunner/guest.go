@@ -21,9 +21,12 @@ type guest struct {
 	exports map[string]api.Function
 	number  uint32
 	rand    io.Reader
+	buf     []byte // for inputs
 
 	// db is the storage of the hub whose turn runs; nil outside of a turn.
 	db *storage.DB
+	// failed is what storage failed with first in this turn.
+	failed error
 	// lastError is what last_error tells.
 	lastError string
 }

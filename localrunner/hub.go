@@ -31,7 +31,7 @@ type reply struct {
 	err      error    // instead of a response
 }
 
-// timer is a hub's timer, set and not yet due.
+// timer is a timer or a heartbeat of a hub, set and not yet due. Its identity tells it from one that took its place.
 type timer struct{ stop func() bool }
 
 // maxBatch bounds how many inputs share a commit, and so how long the first of them waits for the last.
@@ -48,8 +48,8 @@ type hub struct {
 
 	known  bool              // whether the engine has heard of this hub, rather than of one before it
 	states map[string][]byte // of the sessions that the engine knows
+	undo   map[string][]byte // what states of the batch that runs were before it; nil: there was none
 	timers map[string]*timer //
-	buf    []byte            // for inputs
 
 	mu        sync.Mutex
 	queue     []*job
@@ -58,13 +58,19 @@ type hub struct {
 	dead      bool          // forgotten by the runner: nothing is queued any more
 	lastTurn  time.Time
 	sessions  map[string]*session
-	heartbeat func() bool // stops it; nil without sessions
+	heartbeat *timer // nil without sessions
+	ending    bool   // a stream that opens ends at once: the runner is shutting down
 }
 
 // post queues j. It returns false when the hub is dead: the runner then has another one, or none.
 func (h *hub) post(j *job) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.enqueue(j)
+}
+
+// enqueue is post for a caller that holds mu.
+func (h *hub) enqueue(j *job) bool {
 	if h.dead {
 		return false
 	}
@@ -85,8 +91,7 @@ func (h *hub) loop() {
 			h.running, h.queue = false, nil
 			h.lastTurn = h.runner.opts.Clock.Now()
 			if h.drained != nil {
-				h.dead = true
-				close(h.drained)
+				h.die()
 			}
 			h.mu.Unlock()
 			return
@@ -98,6 +103,15 @@ func (h *hub) loop() {
 	}
 }
 
+// die lets nothing be queued any more. The caller holds mu, and no turn runs.
+func (h *hub) die() {
+	h.dead = true
+	h.clearTimers()
+	if h.drained != nil {
+		close(h.drained)
+	}
+}
+
 // process runs a batch in one transaction, commits it, and only then lets anybody see it.
 func (h *hub) process(batch []*job) {
 	err := h.db.Begin()
@@ -106,9 +120,12 @@ func (h *hub) process(batch []*job) {
 		err = h.db.Commit()
 	}
 	if err != nil {
-		h.runner.opts.Log.Error("storage failed", "hub", h.addr.String(), "err", err)
+		h.storageFailed(err)
+		// It is over already, unless a turn broke off in a way that left its savepoint open.
+		_ = h.db.Rollback()
 		h.forget(batch)
 	}
+	clear(h.undo)
 	for _, j := range batch {
 		if err != nil {
 			j.outs, j.err = nil, err
@@ -120,13 +137,26 @@ func (h *hub) process(batch []*job) {
 // forget takes back what a transaction that was not committed has left in memory, here and in the engine.
 func (h *hub) forget(batch []*job) {
 	h.known = false
-	for _, j := range batch {
-		for _, out := range j.outs {
-			if out.Opened != nil {
-				delete(h.states, out.Opened.ID)
-			}
+	for id, state := range h.undo {
+		if state == nil {
+			delete(h.states, id)
+		} else {
+			h.states[id] = state
 		}
 	}
+	for _, j := range batch {
+		if j.in.Kind == actor.InputLeave {
+			delete(h.states, j.in.Session) // its stream is gone all the same
+		}
+	}
+}
+
+// save notes what the engine wants to know of a session when the hub wakes.
+func (h *hub) save(id string, state []byte) {
+	if _, ok := h.undo[id]; !ok {
+		h.undo[id] = h.states[id]
+	}
+	h.states[id] = state
 }
 
 // run runs the turns of a batch, in as few entries of the isolate as possible.
@@ -141,7 +171,7 @@ func (h *hub) run(batch []*job) {
 			}
 			return nil
 		})
-		if err != nil { // of batch[next]; those before it are done
+		if err != nil && next < len(batch) { // of batch[next]; those before it are done
 			batch[next].outs, batch[next].err = nil, err
 			next++
 		}
@@ -155,6 +185,9 @@ func (h *hub) turn(e *entry, j *job) error {
 			return nil // it was replaced or removed after it had fired
 		}
 		delete(h.timers, j.in.Timer)
+	}
+	if j.in.Kind == actor.InputLeave {
+		defer delete(h.states, j.in.Session) // whatever the turn comes to: the stream is gone
 	}
 	j.in.Now = h.runner.opts.Clock.Now()
 	var out *actor.Output
@@ -177,9 +210,6 @@ func (h *hub) turn(e *entry, j *job) error {
 		}
 	}
 	h.took(j, out)
-	if j.in.Kind == actor.InputLeave {
-		delete(h.states, j.in.Session)
-	}
 	return nil
 }
 
@@ -205,10 +235,14 @@ func (h *hub) wake(e *entry, j *job) (bool, error) {
 func (h *hub) took(j *job, out *actor.Output) {
 	j.outs = append(j.outs, out)
 	if out.Opened != nil {
-		h.states[out.Opened.ID] = out.Opened.State
+		h.save(out.Opened.ID, out.Opened.State)
 	}
 	for i := range out.Effects {
 		switch e := &out.Effects[i]; e.Kind {
+		case actor.EffectSave:
+			if h.states[e.Session] != nil { // else it has left since
+				h.save(e.Session, e.Data)
+			}
 		case actor.EffectSetTimer:
 			h.setTimer(e.Timer, e.Delay)
 		case actor.EffectClearTimer:
@@ -222,7 +256,7 @@ func (h *hub) attempt(e *entry, in *actor.Input) (*actor.Output, error) {
 	if err := h.db.Savepoint(); err != nil {
 		return failure(h, err), nil
 	}
-	out, err := e.turn(h, in, h.buf)
+	out, err := e.turn(h, in)
 	if err != nil || out.NeedWake || out.Failure != "" {
 		if out != nil && out.Failure != "" {
 			h.clearTimers()
@@ -248,6 +282,7 @@ func failure(h *hub, err error) *actor.Output {
 // release carries out what a job has come to. The batch is committed.
 func (h *hub) release(j *job) {
 	var re reply
+	failed := j.err != nil
 	switch {
 	case j.err != nil:
 		re.err = fmt.Errorf("hub %s: %w", h.addr, j.err)
@@ -257,6 +292,7 @@ func (h *hub) release(j *job) {
 	default:
 		for _, out := range j.outs {
 			if out.Failure != "" {
+				failed = true
 				h.runner.opts.Log.Warn("a turn failed", "cause", out.Failure)
 			}
 			if out.Opened != nil {
@@ -269,37 +305,48 @@ func (h *hub) release(j *job) {
 	if j.reply != nil {
 		j.reply <- re
 	}
+	if failed && len(h.states) > 0 && !j.rouses() {
+		// The timers that the hub had set went with the turn, or the instance. It sets them again when it wakes, which
+		// must not wait for the next request if somebody listens.
+		h.post(&job{in: &actor.Input{Kind: actor.InputTimer, Hub: h.addr}})
+	}
 }
 
+// rouses reports whether j is there only to wake the hub: no timer has an empty name.
+func (j *job) rouses() bool { return j.in.Kind == actor.InputTimer && j.in.Timer == "" }
+
 func (h *hub) apply(effects []actor.Effect) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for i := range effects {
 		e := &effects[i]
+		s := h.sessions[e.Session]
 		switch e.Kind {
 		case actor.EffectSend:
-			h.send(e.Session, e.Data)
+			c := chunk{data: e.Data, key: e.Key, ephemeral: e.Ephemeral}
+			if e.Session == "" {
+				h.sendAll(c, e.Except)
+			} else if s != nil {
+				s.send(c)
+			}
 		case actor.EffectClose:
-			h.mu.Lock()
-			s := h.sessions[e.Session]
-			h.mu.Unlock()
 			if s != nil {
 				s.close(actor.LeaveClosed)
+			}
+		case actor.EffectContinue:
+			if s != nil {
+				s.send(chunk{proceed: true})
 			}
 		}
 	}
 }
 
-// send queues data for one session, or for all when id is empty.
-func (h *hub) send(id string, data []byte) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if id != "" {
-		if s := h.sessions[id]; s != nil {
-			s.send(data)
+// sendAll queues c for all sessions but some. The caller holds mu.
+func (h *hub) sendAll(c chunk, except []string) {
+	for id, s := range h.sessions {
+		if len(except) == 0 || !slices.Contains(except, id) {
+			s.send(c)
 		}
-		return
-	}
-	for _, s := range h.sessions {
-		s.send(data)
 	}
 }
 

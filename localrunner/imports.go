@@ -48,9 +48,10 @@ var (
 	errPointer = errors.New("the pointer is outside of memory")
 )
 
-// read returns the bytes that two parameters name. They lie in the program's memory.
+// read returns the bytes that two parameters name. Of a parameter only the lower 32 bits are its value: what is above
+// them is undefined. They lie in the program's memory.
 func read(m api.Memory, at, length uint64) ([]byte, error) {
-	b, ok := m.Read(uint32(at), uint32(length))
+	b, ok := m.Read(api.DecodeU32(at), api.DecodeU32(length))
 	if !ok {
 		return nil, errPointer
 	}
@@ -61,6 +62,9 @@ func read(m api.Memory, at, length uint64) ([]byte, error) {
 func (g *guest) result(stack []uint64, n int, err error) {
 	if err != nil {
 		g.lastError = err.Error()
+		if g.failed == nil {
+			g.failed = err
+		}
 		n = abi.Failed
 	}
 	stack[0] = api.EncodeI32(int32(n))
@@ -77,7 +81,7 @@ func (g *guest) key(m api.Memory, stack []uint64) (string, error) {
 
 // give writes b where the last two parameters say, if there is room.
 func give(m api.Memory, stack []uint64, b []byte) error {
-	if uint64(len(b)) <= stack[3] && !m.Write(uint32(stack[2]), b) {
+	if len(b) <= int(api.DecodeU32(stack[3])) && !m.Write(api.DecodeU32(stack[2]), b) {
 		return errPointer
 	}
 	return nil
@@ -132,7 +136,7 @@ func (g *guest) storageList(m api.Memory, stack []uint64) {
 		g.result(stack, 0, err)
 		return
 	}
-	page := abi.NewPage(int(uint32(stack[3])))
+	page := abi.NewPage(int(api.DecodeU32(stack[3])))
 	err = g.db.List(storage.ListOptions{
 		Prefix: opts.Prefix, Start: opts.Start, StartAfter: opts.StartAfter, End: opts.End,
 		Reverse: opts.Reverse, Limit: opts.Limit,
@@ -145,11 +149,11 @@ func (g *guest) storageList(m api.Memory, stack []uint64) {
 
 func (g *guest) tellLastError(m api.Memory, stack []uint64) {
 	text := g.lastError
-	for uint64(len(text)) > stack[1] {
+	for len(text) > int(api.DecodeU32(stack[1])) {
 		_, size := utf8.DecodeLastRuneInString(text)
 		text = text[:len(text)-size]
 	}
-	m.Write(uint32(stack[0]), []byte(text))
+	m.Write(api.DecodeU32(stack[0]), []byte(text))
 	stack[0] = api.EncodeI32(int32(len(g.lastError)))
 }
 

@@ -14,37 +14,35 @@ type session struct {
 	id   string
 	wake chan struct{}
 
-	mu      sync.Mutex
-	queue   [][]byte // shared between sessions: must not be changed
-	waiting int      // bytes queued, and those that are being written
-	ending  bool     // nothing is queued any more; what is queued is still written
-	cut     func()   // breaks a write that hangs; set by serve
-	reason  actor.LeaveReason
+	mu     sync.Mutex
+	queue  queue
+	ending bool   // nothing is queued any more; what is queued is still written
+	cut    func() // breaks a write that hangs; set while the stream is served
+	reason actor.LeaveReason
 }
 
 func newSession(h *hub, id string) *session {
-	return &session{hub: h, id: id, wake: make(chan struct{}, 1)}
+	return &session{
+		hub:   h,
+		id:    id,
+		wake:  make(chan struct{}, 1),
+		queue: queue{limit: h.class.SessionBuffer, policy: h.class.Slow},
+	}
 }
 
-// send queues chunk. When the client is so far behind that it does not fit, the stream is cut: the client comes back
-// and resumes.
-func (s *session) send(chunk []byte) {
+// send queues c. When the client is so far behind that it does not fit, the stream is cut: the client comes back and
+// resumes.
+func (s *session) send(c chunk) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ending {
-		return
-	}
-	if s.waiting+len(chunk) > s.hub.class.SessionBuffer {
+	switch {
+	case s.ending:
+	case s.queue.add(c):
+		s.signal()
+	default:
 		s.stop(actor.LeaveSlow)
-		s.queue = nil
-		if s.cut != nil {
-			s.cut()
-		}
-		return
+		s.drop()
 	}
-	s.queue = append(s.queue, chunk)
-	s.waiting += len(chunk)
-	s.signal()
 }
 
 // close ends the stream behind what is queued.
@@ -53,6 +51,27 @@ func (s *session) close(reason actor.LeaveReason) {
 	defer s.mu.Unlock()
 	if !s.ending {
 		s.stop(reason)
+	}
+}
+
+// end ends the stream behind what is queued, and last.
+func (s *session) end(last []byte) {
+	s.send(chunk{data: last, silent: true})
+	s.close(actor.LeaveClosed)
+}
+
+// abort ends the stream at once: what is queued is not written any more.
+func (s *session) abort() {
+	s.close(actor.LeaveClosed)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop()
+}
+
+func (s *session) drop() {
+	s.queue.empty()
+	if s.cut != nil {
+		s.cut()
 	}
 }
 
@@ -70,12 +89,10 @@ func (s *session) signal() {
 
 // take returns what is queued, and whether that is the end. written is how many bytes of what was taken before have
 // been written.
-func (s *session) take(written int) (chunks [][]byte, end bool) {
+func (s *session) take(written int) (chunks []chunk, end bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.waiting -= written
-	chunks, s.queue = s.queue, nil
-	return chunks, s.ending
+	return s.queue.take(written), s.ending
 }
 
 // serve writes the stream to the client until it ends, and returns why. A stream that was cut must be aborted.
@@ -84,20 +101,33 @@ func (s *session) serve(w http.ResponseWriter, r *http.Request) (reason actor.Le
 	s.mu.Lock()
 	s.cut = func() { rc.SetWriteDeadline(time.Unix(1, 0)) } // the past: a write that hangs fails at once
 	s.mu.Unlock()
+	defer func() { // the connection may serve other requests now
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.cut = nil
+	}()
 	written, begun := 0, false
 	for {
 		chunks, end := s.take(written)
 		written = 0
-		for _, chunk := range chunks {
-			if _, err := w.Write(chunk); err != nil {
+		proceed := false
+		for _, c := range chunks {
+			proceed = proceed || c.proceed
+			if len(c.data) == 0 {
+				continue
+			}
+			if _, err := w.Write(c.data); err != nil {
 				return s.failed()
 			}
-			written += len(chunk)
+			written += len(c.data)
 		}
 		if len(chunks) > 0 || !begun {
 			begun = true // the head goes out even if there is nothing to send yet
 			if err := rc.Flush(); err != nil {
 				return s.failed()
+			}
+			if proceed {
+				s.hub.post(&job{in: &actor.Input{Kind: actor.InputContinue, Hub: s.hub.addr, Session: s.id}})
 			}
 			continue // more may have been queued meanwhile
 		}
