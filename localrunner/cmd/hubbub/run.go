@@ -59,13 +59,7 @@ func (c *runCmd) Run() error {
 	fmt.Print(runner.Summary())
 	fmt.Printf("listening on %s\n", baseURL(listener.Addr()))
 
-	server := &http.Server{
-		Handler: runner,
-		// A client that sends its head byte by byte holds nothing but its own connection for so long.
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	server := runner.Server()
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
