@@ -1,7 +1,7 @@
 package readme
 
 import (
-	"bufio"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/hubbub-edge/hubbub/internal/testhost"
 	"github.com/hubbub-edge/hubbub/localrunner"
+	"github.com/hubbub-edge/hubbub/worker/app/service"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -50,6 +51,17 @@ func TestCommands(t *testing.T) {
 	} {
 		assert.Contains(t, string(out), want)
 	}
+}
+
+// The table of vars is the app's.
+func TestVars(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	require.NoError(t, err)
+	want := "<!-- vars -->\n| var | default | means |\n|---|---|---|\n"
+	for _, v := range service.Vars {
+		want += fmt.Sprintf("| `%s` | `%s` | %s |\n", v.Name, v.Default, v.Means)
+	}
+	assert.Contains(t, string(text), want+"\n")
 }
 
 // The hub of one's own, built as its reader would and served by the local runner.
@@ -94,8 +106,9 @@ new_sqlite_classes = ["Counter"]
 		require.NoError(t, err)
 		assert.Equal(t, want, string(body))
 	}
-	wire := make([]byte, len("event: count\ndata: 1\n\nevent: count\ndata: 2\n\n"))
-	_, err = io.ReadFull(bufio.NewReader(stream.Body), wire)
+	const want = "retry: 2000\n\nevent: count\ndata: 1\n\nevent: count\ndata: 2\n\n"
+	wire := make([]byte, len(want))
+	_, err = io.ReadFull(stream.Body, wire)
 	require.NoError(t, err)
-	assert.Equal(t, "event: count\ndata: 1\n\nevent: count\ndata: 2\n\n", string(wire))
+	assert.Equal(t, want, string(wire))
 }
