@@ -114,6 +114,10 @@ func killed(t *testing.T, w *world) {
 	ada.hears("Ada", "first while down")
 	ada.hears("Ada", "second while down")
 	assert.Equal(t, []string{"before", "first while down", "second while down"}, ada.log(), "in order")
+	// Whoever came back first: nobody misses what was sent before the other had.
+	maya.hears("Ada", "first while down")
+	maya.hears("Ada", "second while down")
+	assert.Equal(t, []string{"before", "first while down", "second while down"}, maya.log(), "in order")
 	assert.Equal(t, "half a thou", get[string](maya, "document.getElementById('message').value"))
 
 	ada.says("after")

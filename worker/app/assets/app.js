@@ -60,6 +60,7 @@ function setCount(size) {
 // --- subscription ----------------------------------------------------------
 
 let source = null;
+let lastId = ''; // of the last event heard
 let attempt = 0;
 let retryTimer = 0;
 let backTimer = 0;
@@ -67,14 +68,18 @@ let backTimer = 0;
 function connect() {
   clearTimeout(retryTimer);
   source?.close();
-  source = new EventSource(eventsURL);
+  // A new EventSource does not know where the one before it was.
+  source = new EventSource(lastId ? `${eventsURL}?last_event_id=${encodeURIComponent(lastId)}` : eventsURL);
   source.addEventListener('connected', onConnected);
   source.addEventListener('connections', (e) => setCount(parse(e.data)?.size ?? null));
   source.addEventListener('chat', (e) => receive(e, chatOf(e.data)));
   // An event without a name is nobody's chat message, but it was published to
   // this room, and the page shows all that it hears.
   source.addEventListener('message', (e) => receive(e, { from: 'event', text: e.data, raw: true }));
-  source.addEventListener('gap', () => addNotice('Some earlier messages are no longer available'));
+  source.addEventListener('gap', () => {
+    addNotice('Some messages that were sent meanwhile are no longer available');
+    outbox.settle();
+  });
   source.addEventListener('error', onError);
 }
 
@@ -83,8 +88,7 @@ function connect() {
 function onConnected() {
   attempt = 0;
   problem = '';
-  resuming = wasLive && !isLive();
-  if (resuming) {
+  if (wasLive && !isLive()) {
     setState('back');
     clearTimeout(backTimer);
     backTimer = setTimeout(() => state === 'back' && setState('live'), 6000);
@@ -97,7 +101,6 @@ function onConnected() {
 
 function onError() {
   setState(wasLive ? 'lost' : 'unreachable');
-  outbox.settle();
   // In CONNECTING the browser is trying by itself. In CLOSED it has given up,
   // as it does after any answer that is not an event stream.
   if (source.readyState !== EventSource.CLOSED) return;
@@ -124,25 +127,6 @@ function reconnectNow() {
   if (source?.readyState === EventSource.CLOSED) connect();
 }
 
-// --- gaps ------------------------------------------------------------------
-
-// Ids are "<epoch>-<seq>" and seq has no holes, so the first id after a
-// reconnect tells how many events passed unheard.
-let lastId = '';
-let resuming = false;
-
-function noteId(id) {
-  if (!id || id === lastId) return;
-  if (resuming) {
-    const [, epochA, a] = /^(.*)-(\d+)$/.exec(lastId) ?? [];
-    const [, epochB, b] = /^(.*)-(\d+)$/.exec(id) ?? [];
-    const missed = epochA !== undefined && epochA === epochB ? b - a - 1 - outbox.settledBetween(epochA, a, b) : 0;
-    if (missed > 0) addNotice(`${missed} ${missed === 1 ? 'event was' : 'events were'} sent here while you were disconnected`);
-    resuming = false;
-  }
-  lastId = id;
-}
-
 // --- messages --------------------------------------------------------------
 
 const keys = new Set(); // of the messages shown, so that a resend is shown once
@@ -166,7 +150,7 @@ function chatOf(data) {
 }
 
 function receive(e, m) {
-  noteId(e.lastEventId);
+  lastId = e.lastEventId;
   if (typeof m.key === 'string') {
     if (keys.has(m.key)) return;
     m.mine = outbox.arrived(m.key);

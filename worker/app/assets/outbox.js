@@ -14,7 +14,6 @@ export class Outbox {
   #items = [];
   #pumping = false;
   #timer = 0;
-  #settled = []; // ids shown without having been heard
 
   // hooks: list (the <ol>), url, storageKey, bubble(message, date), detailOf(response),
   // isLive(), announce(text), settled(message), changed(size), edit(text), focus().
@@ -48,20 +47,10 @@ export class Outbox {
     this.#pump();
   }
 
-  // settle shows the acknowledged messages as they are: the stream that would
-  // have brought them back has ended.
+  // settle shows the acknowledged messages as they are: what the stream would
+  // have brought back is gone.
   settle() {
     for (const m of this.#items.filter((m) => m.state === 'sent')) this.#settle(m);
-  }
-
-  // settledBetween counts the messages shown by settle whose ids lie strictly
-  // between two sequence numbers.
-  settledBetween(epoch, a, b) {
-    return this.#settled.filter((id) => {
-      const cut = id.lastIndexOf('-');
-      const seq = Number(id.slice(cut + 1));
-      return id.slice(0, cut) === epoch && seq > a && seq < b;
-    }).length;
   }
 
   // One at a time, so that messages keep their order.
@@ -85,14 +74,14 @@ export class Outbox {
     try {
       res = await fetch(this.hooks.url, {
         method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
+        headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
         body: JSON.stringify({ event: 'chat', data: { from, text, at, key } }),
         signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
       });
       body = res.ok ? await res.json() : await this.hooks.detailOf(res);
     } catch {
       // No answer. Whether the hub has it is unknown, so it is sent again with
-      // the same key, by which every page shows it once.
+      // the same key: the hub takes it once.
       if (!this.#items.includes(m)) return true;
       m.state = 'queued';
       for (const w of this.#items.filter((w) => w.state === 'queued')) {
@@ -107,9 +96,7 @@ export class Outbox {
     if (!this.#items.includes(m)) return true; // it has come back already
     if (res.ok) {
       m.state = 'sent';
-      m.id = body.id;
       this.#draw(m);
-      if (!this.hooks.isLive()) this.#settle(m);
     } else {
       m.state = 'failed';
       m.detail = body;
@@ -129,7 +116,6 @@ export class Outbox {
 
   #settle(m) {
     this.#drop(m);
-    if (m.id) this.#settled = [...this.#settled.slice(-99), m.id];
     this.hooks.settled(m);
   }
 
