@@ -69,15 +69,8 @@ func TestHTTP(t *testing.T) {
 		s.awake("b").endStreams() // so that streams end by themselves
 		for range 3 {
 			a := s.do("GET", "/hubs/b/events", "", "")
-			assert.Equal(t, "retry: 1000\n\n", a.body)
+			assert.Regexp(t, `^retry: [1-5]\d{3}\n\n$`, a.body)
 			assert.Equal(t, 200, s.do("GET", "/healthz", "", "").StatusCode)
 		}
-	})
-	t.Run("a client that leaves before its turn", func(t *testing.T) {
-		h := s.awake("a")
-		sub := s.subscribe("a")
-		sub.leave()
-		s.waitSessions("a", 0)
-		assert.Empty(t, h.sessions)
 	})
 }

@@ -3,11 +3,11 @@ package localrunner
 import (
 	"crypto/rand"
 	"errors"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"sync/atomic"
 )
 
 // brokenRand fails when it is told to. Without randomness no instance boots, and no turn goes on that asks for some.
@@ -54,8 +54,7 @@ func TestInstanceLost(t *testing.T) {
 		random.broken.Store(true)
 		problem(t, s.do("POST", "/hubs/a/faults/exit", "", ""), 503, "os.Exit(3)")
 		h := s.awake("a")
-		j := &job{in: nil, reply: make(chan reply, 1)}
-		j.in = leaveOf(h, "nobody")
+		j := &job{in: leaveOf(h, "nobody"), reply: make(chan reply, 1)}
 		h.post(j)
 		assert.ErrorContains(t, (<-j.reply).err, "the program did not start")
 		random.broken.Store(false)

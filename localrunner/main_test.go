@@ -154,7 +154,13 @@ func serve(t testing.TB, opts Options) *server {
 	h.Listener.Close()
 	h.Listener = smallBuffers{l}
 	h.Start()
-	transport := &http.Transport{DialContext: (&net.Dialer{}).DialContext}
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		if err == nil {
+			err = c.(*net.TCPConn).SetReadBuffer(16 << 10)
+		}
+		return c, err
+	}}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -294,6 +300,7 @@ func (s *server) subscribe(hub string) *subscriber {
 	s.t.Helper()
 	sub, err := s.trySubscribe(hub)
 	require.NoError(s.t, err)
+	require.Equal(s.t, sse.Item{Kind: sse.KindRetry, Retry: actor.DefaultRetry}, sub.next())
 	require.Equal(s.t, "connected", sub.next().Event.Name)
 	return sub
 }

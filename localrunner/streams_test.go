@@ -181,6 +181,7 @@ func TestConnectedIsFirst(t *testing.T) {
 	s := serve(t, Options{})
 	sub, err := s.trySubscribe("a")
 	require.NoError(t, err)
+	assert.Equal(t, sse.KindRetry, sub.next().Kind)
 	item := sub.next()
 	assert.Equal(t, sse.KindEvent, item.Kind)
 	assert.Equal(t, "connected", item.Event.Name)
