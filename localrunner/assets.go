@@ -1,6 +1,7 @@
 package localrunner
 
 import (
+	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
@@ -41,10 +42,13 @@ func (a *assets) serve(w http.ResponseWriter, r *http.Request) bool {
 		name = path.Join(name, "index.html")
 	}
 	files := a.root.FS()
-	if info, err := fs.Stat(files, name); err != nil || info.IsDir() {
+	info, err := fs.Stat(files, name)
+	if err != nil || info.IsDir() {
 		return false
 	}
-	// What was edited must be seen at the next load; the answer is then mostly a 304.
+	// What was edited must be seen at the next load; the answer is then mostly a 304. Last-Modified alone, in seconds,
+	// would miss the second of two quick edits.
+	w.Header().Set("ETag", fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size()))
 	w.Header().Set("Cache-Control", "public, max-age=0, must-revalidate")
 	http.ServeFileFS(w, r, files, name)
 	return true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -43,13 +44,26 @@ func (r *Runner) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
+// clientIP is the header field with the client's address. The edge overwrites it, so that a client cannot pretend.
+const clientIP = "cf-connecting-ip"
+
 // request is what the program sees of a request: names in lower case and in order, as a Worker's Headers have them.
 func request(req *http.Request) *actor.Request {
 	in := &actor.Request{Method: req.Method, Path: req.URL.EscapedPath(), RawQuery: req.URL.RawQuery}
-	in.Header = make(actor.Header, 0, len(req.Header)+1)
+	if in.Path == "" {
+		in.Path = "/" // the URL of a Request has a path always
+	}
+	in.Header = make(actor.Header, 0, len(req.Header)+2)
 	in.Header.Add("host", req.Host)
+	client, _, err := net.SplitHostPort(req.RemoteAddr)
+	if err != nil {
+		client = req.RemoteAddr
+	}
+	in.Header.Add(clientIP, client)
 	for name, values := range req.Header {
-		in.Header.Add(strings.ToLower(name), strings.Join(values, ", "))
+		if name = strings.ToLower(name); name != clientIP {
+			in.Header.Add(name, strings.Join(values, ", "))
+		}
 	}
 	slices.SortFunc(in.Header, func(a, b actor.HeaderField) int { return strings.Compare(a.Name, b.Name) })
 	return in
@@ -58,7 +72,10 @@ func request(req *http.Request) *actor.Request {
 func (r *Runner) serveHub(w http.ResponseWriter, req *http.Request, addr actor.Address, in *actor.Request) {
 	var err error
 	if in.Body, in.BodyTruncated, err = readBody(req.Body, r.classes[addr.Class].MaxBody); err != nil {
-		return // the client has not sent what it announced: nobody waits for an answer
+		// The client has gone, or what it sends is no body. That must not look like a success.
+		w.Header().Set("Connection", "close")
+		write(w, r.answer(http.StatusBadRequest, "the body could not be read: "+err.Error()))
+		return
 	}
 	j := &job{in: &actor.Input{Kind: actor.InputRequest, Hub: addr, Request: in}, reply: make(chan reply, 1)}
 	if err := r.post(addr, j); err != nil {
@@ -77,10 +94,10 @@ func (r *Runner) serveHub(w http.ResponseWriter, req *http.Request, addr actor.A
 
 // stream serves a session until it ends.
 func stream(w http.ResponseWriter, req *http.Request, re reply) {
+	reason, aborted := actor.LeaveGone, false
+	defer func() { re.session.hub.gone(re.session, reason) }() // deferred, because a writer may panic
 	writeHead(w, re.response)
-	reason, aborted := re.session.serve(w, req)
-	re.session.hub.gone(re.session, reason)
-	if aborted {
+	if reason, aborted = re.session.serve(w, req); aborted {
 		panic(http.ErrAbortHandler) // the client must not take it for the stream's proper end
 	}
 }
@@ -124,8 +141,14 @@ func (r *Runner) problem(detail string, err error) *actor.Response {
 	if errors.Is(err, storage.ErrFull) {
 		status = http.StatusInsufficientStorage
 	}
-	res := actor.Problem(status, detail)
+	res := r.answer(status, detail)
 	res.Header.Set("Retry-After", "1")
+	return res
+}
+
+// answer is an answer of the host's own, with the header that the program wants on each.
+func (r *Runner) answer(status int, detail string) *actor.Response {
+	res := actor.Problem(status, detail)
 	if r.about != nil {
 		for _, f := range r.about.Header {
 			res.Header.Set(f.Name, f.Value)

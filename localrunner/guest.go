@@ -21,6 +21,7 @@ type guest struct {
 	exports map[string]api.Function
 	number  uint32
 	rand    io.Reader
+	buf     []byte // for inputs
 
 	// db is the storage of the hub whose turn runs; nil outside of a turn.
 	db *storage.DB

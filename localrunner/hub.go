@@ -31,7 +31,7 @@ type reply struct {
 	err      error    // instead of a response
 }
 
-// timer is a hub's timer, set and not yet due.
+// timer is a timer or a heartbeat of a hub, set and not yet due. Its identity tells it from one that took its place.
 type timer struct{ stop func() bool }
 
 // maxBatch bounds how many inputs share a commit, and so how long the first of them waits for the last.
@@ -49,7 +49,6 @@ type hub struct {
 	known  bool              // whether the engine has heard of this hub, rather than of one before it
 	states map[string][]byte // of the sessions that the engine knows
 	timers map[string]*timer //
-	buf    []byte            // for inputs
 
 	mu        sync.Mutex
 	queue     []*job
@@ -58,13 +57,19 @@ type hub struct {
 	dead      bool          // forgotten by the runner: nothing is queued any more
 	lastTurn  time.Time
 	sessions  map[string]*session
-	heartbeat func() bool // stops it; nil without sessions
+	heartbeat *timer // nil without sessions
+	ending    bool   // a stream that opens ends at once: the runner is shutting down
 }
 
 // post queues j. It returns false when the hub is dead: the runner then has another one, or none.
 func (h *hub) post(j *job) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.enqueue(j)
+}
+
+// enqueue is post for a caller that holds mu.
+func (h *hub) enqueue(j *job) bool {
 	if h.dead {
 		return false
 	}
@@ -85,8 +90,7 @@ func (h *hub) loop() {
 			h.running, h.queue = false, nil
 			h.lastTurn = h.runner.opts.Clock.Now()
 			if h.drained != nil {
-				h.dead = true
-				close(h.drained)
+				h.die()
 			}
 			h.mu.Unlock()
 			return
@@ -98,6 +102,15 @@ func (h *hub) loop() {
 	}
 }
 
+// die lets nothing be queued any more. The caller holds mu, and no turn runs.
+func (h *hub) die() {
+	h.dead = true
+	h.clearTimers()
+	if h.drained != nil {
+		close(h.drained)
+	}
+}
+
 // process runs a batch in one transaction, commits it, and only then lets anybody see it.
 func (h *hub) process(batch []*job) {
 	err := h.db.Begin()
@@ -106,7 +119,9 @@ func (h *hub) process(batch []*job) {
 		err = h.db.Commit()
 	}
 	if err != nil {
-		h.runner.opts.Log.Error("storage failed", "hub", h.addr.String(), "err", err)
+		h.storageFailed(err)
+		// It is over already, unless a turn broke off in a way that left its savepoint open.
+		_ = h.db.Rollback()
 		h.forget(batch)
 	}
 	for _, j := range batch {
@@ -121,6 +136,9 @@ func (h *hub) process(batch []*job) {
 func (h *hub) forget(batch []*job) {
 	h.known = false
 	for _, j := range batch {
+		if j.in.Kind == actor.InputLeave {
+			delete(h.states, j.in.Session) // its stream is gone all the same
+		}
 		for _, out := range j.outs {
 			if out.Opened != nil {
 				delete(h.states, out.Opened.ID)
@@ -141,7 +159,7 @@ func (h *hub) run(batch []*job) {
 			}
 			return nil
 		})
-		if err != nil { // of batch[next]; those before it are done
+		if err != nil && next < len(batch) { // of batch[next]; those before it are done
 			batch[next].outs, batch[next].err = nil, err
 			next++
 		}
@@ -155,6 +173,9 @@ func (h *hub) turn(e *entry, j *job) error {
 			return nil // it was replaced or removed after it had fired
 		}
 		delete(h.timers, j.in.Timer)
+	}
+	if j.in.Kind == actor.InputLeave {
+		defer delete(h.states, j.in.Session) // whatever the turn comes to: the stream is gone
 	}
 	j.in.Now = h.runner.opts.Clock.Now()
 	var out *actor.Output
@@ -177,9 +198,6 @@ func (h *hub) turn(e *entry, j *job) error {
 		}
 	}
 	h.took(j, out)
-	if j.in.Kind == actor.InputLeave {
-		delete(h.states, j.in.Session)
-	}
 	return nil
 }
 
@@ -222,7 +240,7 @@ func (h *hub) attempt(e *entry, in *actor.Input) (*actor.Output, error) {
 	if err := h.db.Savepoint(); err != nil {
 		return failure(h, err), nil
 	}
-	out, err := e.turn(h, in, h.buf)
+	out, err := e.turn(h, in)
 	if err != nil || out.NeedWake || out.Failure != "" {
 		if out != nil && out.Failure != "" {
 			h.clearTimers()
@@ -292,12 +310,15 @@ func (h *hub) apply(effects []actor.Effect) {
 func (h *hub) send(id string, data []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if id != "" {
-		if s := h.sessions[id]; s != nil {
-			s.send(data)
-		}
-		return
+	if id == "" {
+		h.sendAll(data)
+	} else if s := h.sessions[id]; s != nil {
+		s.send(data)
 	}
+}
+
+// sendAll queues data for all sessions. The caller holds mu.
+func (h *hub) sendAll(data []byte) {
 	for _, s := range h.sessions {
 		s.send(data)
 	}

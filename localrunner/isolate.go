@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/hubbub-edge/hubbub/abi"
 	"github.com/hubbub-edge/hubbub/actor"
@@ -28,8 +29,14 @@ type isolate struct {
 	own  *guest
 }
 
+// bootTimeout bounds how long a program may take to get ready, for else a main that waits for something would hang
+// everybody, without a word. A boot takes milliseconds.
+const bootTimeout = 30 * time.Second
+
 // boot starts an instance of the program.
 func (r *Runner) boot(ctx context.Context, g *guest) (*gojs.Instance, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.opts.bootTimeout)
+	defer cancel()
 	inst, err := r.program.Start(ctx, gojs.Config{
 		Env:    maps.Clone(r.config.Vars),
 		Stdout: r.opts.Output,
@@ -39,6 +46,10 @@ func (r *Runner) boot(ctx context.Context, g *guest) (*gojs.Instance, error) {
 		Value:  g,
 		Failed: r.refuse,
 	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, &LostError{fmt.Errorf("the program did not get ready in %v: its main must not wait before it calls "+
+			"worker.Serve", r.opts.bootTimeout)}
+	}
 	if err != nil {
 		return nil, &LostError{fmt.Errorf("the program did not start: %w", err)}
 	}
@@ -61,23 +72,15 @@ func (i *isolate) instance(ctx context.Context) (*gojs.Instance, *guest, error) 
 	return inst, g, nil
 }
 
-// discard ends an instance that was lost.
+// discard ends an instance that was lost. It waits for a call that is still in it, and that must not go on beside what
+// comes next.
 func (i *isolate) discard(inst *gojs.Instance) {
 	i.mu.Lock()
-	defer i.mu.Unlock()
 	if i.inst == inst {
 		i.inst, i.own = nil, nil
 	}
+	i.mu.Unlock()
 	inst.Close()
-}
-
-// close gives the instance up, without waiting for a call that is in it.
-func (i *isolate) close() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.inst != nil {
-		i.inst.Kill(ErrClosed)
-	}
 }
 
 // entry is one stay inside an instance: several calls, without another entry in between.
@@ -105,14 +108,13 @@ func (i *isolate) enter(ctx context.Context, fn func(e *entry) error) error {
 		if err == nil {
 			return nil
 		}
-		if !began && ctx.Err() == nil && errors.Is(err, gojs.ErrLost) {
-			i.discard(inst)
-			continue
-		}
-		if !began {
-			return err
+		if !errors.Is(err, gojs.ErrLost) {
+			return err // ctx has ended before fn began
 		}
 		i.discard(inst)
+		if !began {
+			continue
+		}
 		if lost == nil {
 			lost = err
 		}
@@ -129,10 +131,16 @@ func cause(lost error, inst *gojs.Instance) error {
 	return lost
 }
 
+// keepBuffer is the largest buffer that is kept for the next turn.
+const keepBuffer = 64 << 10
+
 // turn runs one input.
-func (e *entry) turn(h *hub, in *actor.Input, buf []byte) (*actor.Output, error) {
+func (e *entry) turn(h *hub, in *actor.Input) (*actor.Output, error) {
 	e.g.db = h.db
-	payload, err := e.g.call(e.ctx, e.m, abi.ExportTurn, abi.AppendInput(buf[:0], in))
+	if e.g.buf = abi.AppendInput(e.g.buf[:0], in); cap(e.g.buf) > keepBuffer {
+		defer func() { e.g.buf = nil }()
+	}
+	payload, err := e.g.call(e.ctx, e.m, abi.ExportTurn, e.g.buf)
 	e.g.db = nil
 	if err != nil {
 		return nil, err

@@ -47,15 +47,27 @@ func (l *lease) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 func (l *lease) take(req *http.Request) (*gojs.Instance, error) {
-	l.mu.Lock()
-	if n := len(l.idle); n > 0 {
-		inst := l.idle[n-1]
-		l.idle = l.idle[:n-1]
-		l.mu.Unlock()
-		return inst, nil
+	for inst := l.pop(); inst != nil; inst = l.pop() {
+		if inst.Err() == nil {
+			return inst, nil
+		}
+		inst.Close() // what a handler had left behind, a timer perhaps, was its end
 	}
-	l.mu.Unlock()
 	return l.runner.boot(req.Context(), &guest{rand: l.runner.opts.Rand})
+}
+
+// pop returns an idle instance, or nil.
+func (l *lease) pop() *gojs.Instance {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.idle)
+	if n == 0 {
+		return nil
+	}
+	inst := l.idle[n-1]
+	l.idle[n-1] = nil
+	l.idle = l.idle[:n-1]
+	return inst
 }
 
 // give keeps an idle instance for the next request, unless there are enough.

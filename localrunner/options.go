@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 )
 
@@ -26,12 +27,16 @@ type Options struct {
 	CacheDir string
 	// Log gets what operators should know; default none.
 	Log *slog.Logger
-	// Output gets what the program writes to its stdout and stderr; default none.
+	// Output gets what the program writes to its stdout and stderr, one write at a time; default none.
 	Output io.Writer
 	// Clock is where all time comes from; default the system's.
 	Clock Clock
-	// Rand is where all randomness comes from; default crypto/rand.
+	// Rand is where all randomness comes from, one read at a time; default crypto/rand.
 	Rand io.Reader
+
+	// For tests.
+	fault       func(op string) error // see storage.Options
+	bootTimeout time.Duration
 }
 
 // Clock tells the time and runs timers. Its methods are called concurrently.
@@ -69,12 +74,43 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Output == nil {
 		o.Output = io.Discard
+	} else {
+		o.Output = &lockedWriter{w: o.Output}
 	}
 	if o.Clock == nil {
 		o.Clock = systemClock{}
 	}
 	if o.Rand == nil {
-		o.Rand = rand.Reader
+		o.Rand = rand.Reader // is safe for concurrent use
+	} else {
+		o.Rand = &lockedReader{r: o.Rand}
+	}
+	if o.bootTimeout == 0 {
+		o.bootTimeout = bootTimeout
 	}
 	return o
+}
+
+// lockedWriter is for several isolates that write at once.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+// lockedReader is for several isolates that read at once.
+type lockedReader struct {
+	mu sync.Mutex
+	r  io.Reader
+}
+
+func (l *lockedReader) Read(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.r.Read(p)
 }

@@ -44,9 +44,9 @@ type Runner struct {
 // New reads the configuration, compiles the program, opens the storage, and starts the isolates. Its errors say what is
 // wrong in words for the person at the terminal; a configuration that cannot be honoured is refused, see
 // [Options.Config].
-func New(opts Options) (r *Runner, err error) {
+func New(opts Options) (_ *Runner, err error) {
 	opts = opts.withDefaults()
-	r = &Runner{
+	r := &Runner{
 		opts:    opts,
 		hubs:    make(map[actor.Address]*hub),
 		classes: make(map[string]abi.ClassDescription),
@@ -54,7 +54,7 @@ func New(opts Options) (r *Runner, err error) {
 	}
 	defer func() {
 		if err != nil {
-			r.free()
+			_ = r.free() // err says why, and nothing has been written
 		}
 	}()
 	if r.config, err = wrangler.Read(opts.Config); err != nil {
@@ -66,6 +66,7 @@ func New(opts Options) (r *Runner, err error) {
 	}
 	if r.store, err = storage.Open(opts.Storage, storage.Options{
 		MemoryOnly: opts.Storage == "",
+		Fault:      opts.fault,
 		Report:     func(message string) { opts.Log.Error(message) },
 	}); err != nil {
 		return nil, err
@@ -73,6 +74,8 @@ func New(opts Options) (r *Runner, err error) {
 	if err = r.start(); err != nil {
 		return nil, err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.scheduleIdle()
 	return r, nil
 }
@@ -167,25 +170,26 @@ func (r *Runner) hub(addr actor.Address) (*hub, error) {
 	return h, nil
 }
 
-// scheduleIdle forgets hubs that have nothing to do, again and again, until the runner is closed.
+// scheduleIdle forgets hubs that have nothing to do, again and again, until the runner is closed. The caller holds mu.
 func (r *Runner) scheduleIdle() {
 	r.stopIdle = r.opts.Clock.AfterFunc(actor.IdleTimeout, func() {
 		r.mu.Lock()
+		hubs := slices.Collect(maps.Values(r.hubs))
+		r.mu.Unlock()
+		for _, h := range hubs {
+			h.sleep()
+		}
+		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.closed {
-			return
+		if !r.closed {
+			r.scheduleIdle()
 		}
-		for addr, h := range r.hubs {
-			if h.sleep() {
-				delete(r.hubs, addr)
-			}
-		}
-		r.scheduleIdle()
 	})
 }
 
 // Close shuts the runner down: new requests are refused, streams end with a hint to come back, turns that wait are run,
-// and storage is flushed. When ctx ends before the streams have, it goes on without them, and returns ctx's error.
+// and storage is flushed. When ctx ends before the streams have, they are cut, and the error wraps ctx's. A second Close
+// fails with [ErrClosed].
 func (r *Runner) Close(ctx context.Context) error {
 	r.mu.Lock()
 	if r.closed {
@@ -197,7 +201,7 @@ func (r *Runner) Close(ctx context.Context) error {
 	r.mu.Unlock()
 	r.stopIdle()
 	for _, h := range hubs {
-		h.endStreams([]byte(abi.ShutdownHint))
+		h.endStreams()
 	}
 	served := make(chan struct{})
 	go func() {
@@ -209,6 +213,9 @@ func (r *Runner) Close(ctx context.Context) error {
 	case <-served:
 	case <-ctx.Done():
 		err = ctx.Err()
+		for _, h := range hubs {
+			h.cutStreams()
+		}
 	}
 	for _, h := range hubs {
 		h.retire(ctx)
@@ -219,9 +226,6 @@ func (r *Runner) Close(ctx context.Context) error {
 // free gives back what New has taken.
 func (r *Runner) free() error {
 	var err error
-	for _, i := range r.isolates {
-		i.close()
-	}
 	if r.program != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

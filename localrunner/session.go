@@ -18,7 +18,7 @@ type session struct {
 	queue   [][]byte // shared between sessions: must not be changed
 	waiting int      // bytes queued, and those that are being written
 	ending  bool     // nothing is queued any more; what is queued is still written
-	cut     func()   // breaks a write that hangs; set by serve
+	cut     func()   // breaks a write that hangs; set while the stream is served
 	reason  actor.LeaveReason
 }
 
@@ -36,10 +36,7 @@ func (s *session) send(chunk []byte) {
 	}
 	if s.waiting+len(chunk) > s.hub.class.SessionBuffer {
 		s.stop(actor.LeaveSlow)
-		s.queue = nil
-		if s.cut != nil {
-			s.cut()
-		}
+		s.drop()
 		return
 	}
 	s.queue = append(s.queue, chunk)
@@ -53,6 +50,27 @@ func (s *session) close(reason actor.LeaveReason) {
 	defer s.mu.Unlock()
 	if !s.ending {
 		s.stop(reason)
+	}
+}
+
+// end ends the stream behind what is queued, and last.
+func (s *session) end(last []byte) {
+	s.send(last)
+	s.close(actor.LeaveClosed)
+}
+
+// abort ends the stream at once: what is queued is not written any more.
+func (s *session) abort() {
+	s.close(actor.LeaveClosed)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop()
+}
+
+func (s *session) drop() {
+	s.queue = nil
+	if s.cut != nil {
+		s.cut()
 	}
 }
 
@@ -84,6 +102,11 @@ func (s *session) serve(w http.ResponseWriter, r *http.Request) (reason actor.Le
 	s.mu.Lock()
 	s.cut = func() { rc.SetWriteDeadline(time.Unix(1, 0)) } // the past: a write that hangs fails at once
 	s.mu.Unlock()
+	defer func() { // the connection may serve other requests now
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.cut = nil
+	}()
 	written, begun := 0, false
 	for {
 		chunks, end := s.take(written)

@@ -2,12 +2,17 @@ package localrunner
 
 import (
 	"context"
+	"errors"
 
 	"github.com/hubbub-edge/hubbub/abi"
 	"github.com/hubbub-edge/hubbub/actor"
+	"github.com/hubbub-edge/hubbub/localrunner/internal/storage"
 )
 
-var heartbeat = []byte(abi.Heartbeat)
+var (
+	heartbeat    = []byte(abi.Heartbeat)
+	shutdownHint = []byte(abi.ShutdownHint)
+)
 
 // open makes the session whose stream the hub has opened.
 func (h *hub) open(id string) *session {
@@ -15,7 +20,10 @@ func (h *hub) open(id string) *session {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.sessions[id] = s
-	if h.heartbeat == nil {
+	switch {
+	case h.ending:
+		s.end(shutdownHint)
+	case h.heartbeat == nil:
 		h.scheduleHeartbeat()
 	}
 	return s
@@ -24,65 +32,90 @@ func (h *hub) open(id string) *session {
 // scheduleHeartbeat sends one after the class's interval, and schedules the next, while there are sessions. The caller
 // holds mu.
 func (h *hub) scheduleHeartbeat() {
-	h.heartbeat = h.runner.opts.Clock.AfterFunc(h.class.Heartbeat, func() {
-		h.send("", heartbeat)
+	t := &timer{}
+	h.heartbeat = t
+	t.stop = h.runner.opts.Clock.AfterFunc(h.class.Heartbeat, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if h.heartbeat = nil; len(h.sessions) > 0 {
+		if h.heartbeat == t { // else it was stopped too late
+			h.sendAll(heartbeat)
 			h.scheduleHeartbeat()
 		}
 	})
 }
 
+// stopHeartbeat is for a caller that holds mu.
+func (h *hub) stopHeartbeat() {
+	if h.heartbeat != nil {
+		h.heartbeat.stop()
+		h.heartbeat = nil
+	}
+}
+
 // gone is called once for each session, when its stream has ended.
 func (h *hub) gone(s *session, reason actor.LeaveReason) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	delete(h.sessions, s.id)
-	if len(h.sessions) == 0 && h.heartbeat != nil {
-		h.heartbeat()
-		h.heartbeat = nil
+	if len(h.sessions) == 0 {
+		h.stopHeartbeat()
 	}
-	h.mu.Unlock()
-	h.post(&job{in: &actor.Input{Kind: actor.InputLeave, Hub: h.addr, Session: s.id, Reason: reason}})
+	// With mu held throughout, for else the hub could fall asleep before it has heard of it.
+	h.enqueue(&job{in: &actor.Input{Kind: actor.InputLeave, Hub: h.addr, Session: s.id, Reason: reason}})
 }
 
-// endStreams ends all streams behind last.
-func (h *hub) endStreams(last []byte) {
+// endStreams ends all streams, and those that turns still open, with a hint to come back.
+func (h *hub) endStreams() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ending = true
+	for _, s := range h.sessions {
+		s.end(shutdownHint)
+	}
+}
+
+// cutStreams ends the streams whose clients did not take the end.
+func (h *hub) cutStreams() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, s := range h.sessions {
-		s.send(last)
-		s.close(actor.LeaveClosed)
+		s.abort()
 	}
 }
 
-// sleep forgets the hub if nothing keeps it awake, and reports whether it did.
-func (h *hub) sleep() bool {
+// sleep has the runner forget the hub, unless something keeps it awake.
+func (h *hub) sleep() {
+	h.mu.Lock()
+	idle := h.runner.opts.Clock.Now().Sub(h.lastTurn)
+	// When it is not running, the fields of its goroutine are nobody's.
+	if h.dead || h.running || len(h.sessions) > 0 || idle < actor.IdleTimeout || len(h.timers) > 0 {
+		h.mu.Unlock()
+		return
+	}
+	h.running = true // so that what is posted waits until the database is closed, which takes its time
+	h.mu.Unlock()
+	if err := h.db.Close(); err != nil {
+		h.storageFailed(err)
+	}
+	h.runner.mu.Lock()
+	defer h.runner.mu.Unlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	idle := h.runner.opts.Clock.Now().Sub(h.lastTurn)
-	if h.running || len(h.sessions) > 0 || idle < actor.IdleTimeout {
-		return false
+	if len(h.queue) > 0 {
+		go h.loop()
+		return
 	}
-	// Not running: the fields of its goroutine are nobody's now, and post must not start it meanwhile.
-	if len(h.timers) > 0 {
-		return false
-	}
-	h.dead = true
-	if err := h.db.Close(); err != nil {
-		h.runner.opts.Log.Error("storage failed", "hub", h.addr.String(), "err", err)
-	}
-	return true
+	h.running = false
+	h.die()
+	delete(h.runner.hubs, h.addr)
 }
 
 // retire waits until the hub's turns have run, and lets no more be queued.
 func (h *hub) retire(ctx context.Context) {
 	h.mu.Lock()
-	if h.heartbeat != nil {
-		h.heartbeat()
-	}
+	h.stopHeartbeat()
 	if !h.running {
-		h.dead = true
+		h.die()
 		h.mu.Unlock()
 		return
 	}
@@ -92,5 +125,12 @@ func (h *hub) retire(ctx context.Context) {
 	select {
 	case <-drained:
 	case <-ctx.Done():
+	}
+}
+
+// storageFailed tells the operator. That the storage is closed is no news: a shutdown did not wait.
+func (h *hub) storageFailed(err error) {
+	if !errors.Is(err, storage.ErrClosed) {
+		h.runner.opts.Log.Error("storage failed", "hub", h.addr.String(), "err", err)
 	}
 }

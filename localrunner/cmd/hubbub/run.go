@@ -21,10 +21,10 @@ import (
 )
 
 type runCmd struct {
-	Config   string            `help:"The program's wrangler.toml." default:"wrangler.toml" type:"path" placeholder:"FILE"`
+	Config   string            `help:"The program's wrangler.toml; default ${default}." default:"wrangler.toml" type:"path" placeholder:"FILE"`
 	Addr     string            `help:"Address to listen on: HOST, or HOST:PORT." env:"ADDR" default:"localhost"`
 	Port     uint16            `help:"Port to listen on, unless --addr has one; 0 picks a free one." env:"PORT" default:"8787"`
-	Storage  string            `help:"Folder for the hubs' databases. \"memory\" keeps them in memory only." default:".hubbub/state" placeholder:"DIR"`
+	Storage  string            `help:"Folder for the hubs' databases; default ${default}. \"memory\" keeps them in memory only." default:".hubbub/state" placeholder:"DIR"`
 	Var      map[string]string `help:"Set a var, in place of the one in the configuration. May be repeated." placeholder:"NAME=VALUE" mapsep:"none"`
 	Isolates int               `help:"How many instances run hubs; 0 for one per CPU, at most 8." default:"0"`
 	NoBuild  bool              `help:"Do not run the configuration's build command first."`
@@ -54,11 +54,11 @@ func (c *runCmd) Run() error {
 	if err != nil {
 		return errors.Join(err, runner.Close(context.Background()))
 	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM) // before anybody can know that it runs
 	fmt.Print(runner.Summary())
 	fmt.Printf("listening on %s\n", baseURL(listener.Addr()))
 
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	server := &http.Server{
 		Handler: runner,
 		// A client that sends its head byte by byte holds nothing but its own connection for so long.

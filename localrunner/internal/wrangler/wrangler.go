@@ -5,6 +5,7 @@ package wrangler
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -125,8 +126,8 @@ func parse(text []byte, dir string) (*Config, error) {
 	if f.Assets.Directory != "" {
 		c.Assets = abs(f.Assets.Directory)
 	}
-	for name, value := range f.Vars {
-		s, ok := value.(string)
+	for _, name := range slices.Sorted(maps.Keys(f.Vars)) {
+		s, ok := f.Vars[name].(string)
 		if !ok {
 			return nil, fmt.Errorf("vars.%s is not a text; the local runner supports no other vars", name)
 		}
