@@ -73,8 +73,8 @@ deploy-check: node_modules ## what a deployment would upload, without doing it, 
 	$(WRANGLER) deploy --dry-run --outdir build/deploy-check
 
 .PHONY: bench
-bench: node_modules ## measure, side by side in one run, and print a table
-	$(GO) run ./bench
+bench: node_modules ## measure, side by side in one run, and print a table (BENCH=-short for the half of it)
+	@$(GO) run ./bench $(BENCH)
 
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME (default 10s)
