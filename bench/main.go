@@ -36,6 +36,7 @@ var sections = []struct {
 	{"size", (*bench).size},
 	{"boot", (*bench).boot},
 	{"fanout", (*bench).fanout},
+	{"durable", (*bench).durable},
 	{"memory", (*bench).memory},
 	{"front", (*bench).front},
 	// Last, for what a cold build writes keeps the disk busy for a while, and a publish waits for the disk.

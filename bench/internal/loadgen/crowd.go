@@ -43,17 +43,23 @@ func NewCrowd(a *Audience, addr, path string, publishers, size int) (*Crowd, err
 		if err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
-		payload := newPayload(size)
-		request := "POST " + path + " HTTP/1.1\r\nHost: " + addr +
-			"\r\nContent-Type: text/plain\r\nContent-Length: " + strconv.Itoa(len(payload)) + "\r\n\r\n"
-		p := &publisher{audience: a, client: client, id: uint16(i), request: append([]byte(request), payload...)}
-		p.payload = p.request[len(request):]
+		request, payload := publishRequest(addr, path, size)
+		p := &publisher{audience: a, client: client, id: uint16(i), request: request, payload: payload}
 		c.publishers = append(c.publishers, p)
 	}
 	a.mu.Lock()
 	a.filler = newPayload(size)[MinPayload:]
 	a.mu.Unlock()
 	return c, nil
+}
+
+// publishRequest is a POST of size bytes of text, and its payload, which is the end of it.
+func publishRequest(addr, path string, size int) (request, payload []byte) {
+	payload = newPayload(size)
+	head := "POST " + path + " HTTP/1.1\r\nHost: " + addr +
+		"\r\nContent-Type: text/plain\r\nContent-Length: " + strconv.Itoa(len(payload)) + "\r\n\r\n"
+	request = append([]byte(head), payload...)
+	return request, request[len(head):]
 }
 
 // Close ends the connections.

@@ -186,3 +186,19 @@ func TestHammer(t *testing.T) {
 	_, err = Hammer(t.Context(), s.addr(), "/ok", "other", 4, 0, time.Minute, func() {})
 	require.ErrorContains(t, err, "answered with 200")
 }
+
+func TestPublish(t *testing.T) {
+	s := newTestServer(t)
+	r, err := Publish(t.Context(), s.addr(), []string{"/events", "/events?more"}, 4, 100, time.Millisecond, 20*time.Millisecond)
+	require.NoError(t, err)
+	assert.Positive(t, r.Count)
+	assert.Equal(t, r.Count, r.Latencies.Count())
+	assert.GreaterOrEqual(t, r.Total, r.Count)
+	assert.Equal(t, s.events.Load(), r.Total, "every answer counts")
+
+	_, err = Publish(t.Context(), s.addr(), []string{"/ok"}, 4, 100, 0, time.Minute)
+	require.ErrorContains(t, err, "an event to /ok was answered with 405")
+	s.status = 429
+	_, err = Publish(t.Context(), s.addr(), []string{"/events"}, 4, 100, 0, time.Minute)
+	require.ErrorContains(t, err, "answered with 429")
+}

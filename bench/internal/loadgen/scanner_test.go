@@ -26,7 +26,7 @@ func scan(t *testing.T, pieces ...string) (events []scanned) {
 }
 
 func TestScanner(t *testing.T) {
-	const stream = ": comment\n\nid: 1-1\ndata: one\n\nevent: x\r\ndata:two\r\ndata: \r\ndata:  three\r\n\r\n" +
+	const stream = "retry: 2000\n\n: comment\n\nid: 1-1\ndata: one\n\nevent: x\r\ndata:two\r\ndata: \r\ndata:  three\r\n\r\n" +
 		"event: without data\n\ndata\n\nretry: 5\ndata: a\nevent: y\nevent: z\n\ndata: unfinished\n"
 	want := []scanned{{"", "one"}, {"x", "two\n\n three"}, {"", ""}, {"z", "a"}}
 	for cut := range len(stream) + 1 {

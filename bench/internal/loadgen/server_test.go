@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -17,6 +18,8 @@ type testServer struct {
 	deliver func(i int, event string) []string
 	// status, if set, answers every request.
 	status int
+
+	events atomic.Int64
 
 	mu   sync.Mutex
 	subs []chan string
@@ -52,7 +55,7 @@ func (s *testServer) subscribe(w http.ResponseWriter, r *http.Request) {
 	s.subs = append(s.subs, events)
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "text/event-stream")
-	io.WriteString(w, "event: connected\ndata: {}\n\n")
+	io.WriteString(w, "retry: 2000\n\nevent: connected\ndata: {}\n\n")
 	for {
 		w.(http.Flusher).Flush()
 		select {
@@ -83,5 +86,6 @@ func (s *testServer) publish(w http.ResponseWriter, r *http.Request) {
 			events <- event
 		}
 	}
-	w.WriteHeader(http.StatusAccepted)
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, `{"id":"e-%d"}`, s.events.Add(1))
 }

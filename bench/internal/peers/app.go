@@ -19,6 +19,10 @@ var (
 	Workerd HubPeer = app{name: "workerd", start: testhost.Workerd, version: (*Env).workerdVersion}
 )
 
+// unlimited are vars that let the load decide: by default the app refuses events beyond a rate, and ends streams that
+// are old.
+var unlimited = map[string]string{"PUBLISH_RATE": "0", "MAX_AGE": "0"}
+
 type app struct {
 	name    string
 	start   func(testing.TB, testhost.Program, testhost.Options) *testhost.Host
@@ -35,7 +39,7 @@ func (a app) Hub() Hub {
 func (a app) Start(_ context.Context, env *Env) (*Server, error) {
 	t := &tb{temp: env.Temp}
 	var host *testhost.Host
-	if err := t.try(func() { host = a.start(t, testhost.App, testhost.Options{NoAssets: true}) }); err != nil {
+	if err := t.try(func() { host = a.start(t, testhost.App, testhost.Options{NoAssets: true, Vars: unlimited}) }); err != nil {
 		return nil, err
 	}
 	return &Server{
