@@ -7,8 +7,12 @@ import (
 // ageTimer is the engine's timer for the session that expires next.
 const ageTimer = reserved + "age"
 
-// ageSlack is how much later than its time a session may expire, so that one turn ends several.
+// ageSlack is how much earlier than its time a session may expire, so that one turn ends several.
 const ageSlack = time.Second
+
+// slack is that of sessions of an age. Without an age, which sessions from before a change of the class may have, there
+// is none.
+func slack(age time.Duration) time.Duration { return max(0, min(ageSlack, age/10)) }
 
 // expire gives s its maximum age, which is spread by a tenth to both sides so that clients that came together do not
 // come back together.
@@ -17,7 +21,7 @@ func (t *Turn) expire(s *Session) {
 	if age < 0 {
 		return
 	}
-	spread := time.Duration(t.Rand().Int64N(int64(age)/5 + 1))
+	spread := slack(age) + time.Duration(t.Rand().Int64N(int64(age/5-slack(age))+1))
 	s.expires = t.now.Add(age - age/10 + spread).Truncate(time.Millisecond)
 	if !t.TimerSet(ageTimer) || s.expires.Before(t.hub.nextAge) {
 		t.setAgeTimer(s.expires)
@@ -35,7 +39,7 @@ func (t *Turn) endExpired() error {
 	for s := range t.Sessions() {
 		switch {
 		case s.expires.IsZero():
-		case s.expires.Sub(t.now) < min(ageSlack, t.hub.class.MaxAge/10):
+		case s.expires.Sub(t.now) <= slack(t.hub.class.MaxAge):
 			if err := t.Goodbye(s, "age", true); err != nil {
 				return err
 			}

@@ -142,10 +142,8 @@ func (l *eventLog) trim(s Storage, now time.Time) error {
 		if _, err := s.Delete(logKey(l.first)); err != nil {
 			return err
 		}
-		if l.oldest.once != "" {
-			if _, err := s.Delete(oncePrefix + l.oldest.once); err != nil {
-				return err
-			}
+		if err := l.forgetOnce(s, l.oldest.once); err != nil {
+			return err
 		}
 		l.first++
 		l.before = l.oldest.total
@@ -156,6 +154,20 @@ func (l *eventLog) trim(s Storage, now time.Time) error {
 		l.oldest = oldest.head()
 	}
 	return nil
+}
+
+// forgetOnce removes the key of the oldest event, unless an event has it that was published when the oldest was too old
+// already.
+func (l *eventLog) forgetOnce(s Storage, once string) error {
+	if once == "" {
+		return nil
+	}
+	seq, err := l.findSeq(s, once)
+	if err != nil || seq != l.first {
+		return err
+	}
+	_, err = s.Delete(oncePrefix + once)
+	return err
 }
 
 func (l *eventLog) full(now time.Time) bool {
@@ -179,19 +191,33 @@ func (l *eventLog) get(s Storage, seq uint64) (logEntry, error) {
 	return decodeLogEntry(value)
 }
 
-// find returns the id of the event that was appended with the key once, or "" when the log does not have it.
-func (l *eventLog) find(s Storage, once string) (id string, err error) {
+// find returns the id of the event that was appended with the key once, or "" when the log does not have it, or only
+// because nothing was published since it became too old.
+func (l *eventLog) find(s Storage, now time.Time, once string) (id string, err error) {
 	if err := l.load(s); err != nil {
 		return "", err
 	}
-	value, ok, err := s.Get(oncePrefix + once)
-	if err != nil || !ok {
+	seq, err := l.findSeq(s, once)
+	if err != nil || seq == 0 {
 		return "", err
 	}
-	if len(value) != 8 {
-		return "", fmt.Errorf("%w: the record of key %q is damaged", ErrStorage, once)
+	e, err := l.get(s, seq)
+	if err != nil || l.expired(e, now) {
+		return "", err
 	}
-	return l.id(binary.LittleEndian.Uint64(value)), nil
+	return l.id(seq), nil
+}
+
+// findSeq returns the number of the event that has the key, or 0.
+func (l *eventLog) findSeq(s Storage, once string) (uint64, error) {
+	value, ok, err := s.Get(oncePrefix + once)
+	if err != nil || !ok {
+		return 0, err
+	}
+	if len(value) != 8 {
+		return 0, fmt.Errorf("%w: the record of key %q is damaged", ErrStorage, once)
+	}
+	return binary.LittleEndian.Uint64(value), nil
 }
 
 // read calls yield for the events from seq on, at most limit of them, until it returns false.

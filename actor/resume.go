@@ -65,10 +65,8 @@ func (l *eventLog) position(s Storage, now time.Time, id string) (next uint64, g
 		return 0, nil, err
 	}
 	if id == ResumeEarliest {
-		if l.last == 0 {
-			return 0, nil, nil
-		}
-		return l.first, nil, nil
+		next, err := l.earliest(s, now)
+		return next, nil, err
 	}
 	refuse := func(reason GapReason) (uint64, *Gap, error) { return 0, &Gap{reason, clip(id), l.lastID()}, nil }
 	epoch, number, ok := strings.Cut(id, "-")
@@ -93,6 +91,22 @@ func (l *eventLog) position(s Storage, now time.Time, id string) (next uint64, g
 		return refuse(GapExpired)
 	}
 	return seq + 1, nil, nil
+}
+
+// earliest returns the sequence number of the first event that is kept, 0 if there is none. Events that are too old may
+// still be there.
+func (l *eventLog) earliest(s Storage, now time.Time) (first uint64, err error) {
+	if l.last == 0 {
+		return 0, nil
+	}
+	err = l.read(s, l.first, 0, func(seq uint64, e logEntry) bool {
+		if l.expired(e, now) {
+			return true
+		}
+		first = seq
+		return false
+	})
+	return first, err
 }
 
 // clip bounds what is sent back of an id that somebody made up.

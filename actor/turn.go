@@ -161,7 +161,7 @@ func (t *Turn) PublishOnce(key string, e Event) (id string, repeated bool, err e
 	if key == "" || len(key) > MaxOnce || !utf8.ValidString(key) {
 		return "", false, fmt.Errorf("%w: it must be 1 to %d bytes of UTF-8", ErrOnce, MaxOnce)
 	}
-	if id, err = t.hub.log.find(t.storage, key); err != nil || id != "" {
+	if id, err = t.hub.log.find(t.storage, t.now, key); err != nil || id != "" {
 		return id, id != "", err
 	}
 	id, err = t.publish(e, key)

@@ -67,13 +67,14 @@ func (c *Client) Stall() { c.stalled = true }
 func (c *Client) Unstall() {
 	c.stalled = false
 	c.goOn()
+	c.host.settle()
 }
 
 // goOn tells the hub that what was sent has been written, if it wants to know.
 func (c *Client) goOn() {
 	if c.waiting && !c.stalled && !c.ended {
 		c.waiting = false
-		c.host.run(c.hub, &actor.Input{Kind: actor.InputContinue, Session: c.state.ID})
+		c.host.later(c.hub, &actor.Input{Kind: actor.InputContinue, Session: c.state.ID}, nil)
 	}
 }
 
@@ -84,11 +85,18 @@ func (c *Client) Leave() { c.end(actor.LeaveGone) }
 func (c *Client) FallBehind() { c.end(actor.LeaveSlow) }
 
 func (c *Client) end(reason actor.LeaveReason) {
+	c.leave(reason)
+	c.host.settle()
+}
+
+// leave ends the stream, and has the hub hear of it. Should the hub have to wake for it, it wakes to a session that is
+// still there.
+func (c *Client) leave(reason actor.LeaveReason) {
 	if c.ended {
 		return
 	}
 	c.ended = true
-	// The hub hears of it in the turn; should it have to wake for it, it wakes to a session that is still there.
-	c.host.run(c.hub, &actor.Input{Kind: actor.InputLeave, Session: c.state.ID, Reason: reason})
-	c.hub.clients = slices.DeleteFunc(c.hub.clients, func(other *Client) bool { return other == c })
+	c.host.later(c.hub, &actor.Input{Kind: actor.InputLeave, Session: c.state.ID, Reason: reason}, func() {
+		c.hub.clients = slices.DeleteFunc(c.hub.clients, func(other *Client) bool { return other == c })
+	})
 }

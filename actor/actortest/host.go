@@ -21,9 +21,19 @@ type Host struct {
 	hubs   map[actor.Address]*hub
 	turn   *hub // whose turn runs
 
+	// What follows from a turn's effects waits until all of them are released: it is of later turns.
+	pending []pending
+
 	stalled bool // new clients are
 
 	program actor.Program
+}
+
+// pending is an input that a turn's release has led to.
+type pending struct {
+	hub  *hub
+	in   *actor.Input
+	then func() // nil, or what follows
 }
 
 type timer struct {
@@ -153,8 +163,31 @@ func (h *Host) hub(addr actor.Address) *hub {
 	return h.hubs[addr]
 }
 
-// run runs an input, and before it what it takes for the engine to know the hub.
+// run runs an input, and then what it leads to.
 func (h *Host) run(hub *hub, in *actor.Input) (*actor.Response, *Client) {
+	res, opened := h.runOne(hub, in)
+	h.settle()
+	return res, opened
+}
+
+// later has an input run when all that is released now has been.
+func (h *Host) later(hub *hub, in *actor.Input, then func()) {
+	h.pending = append(h.pending, pending{hub, in, then})
+}
+
+func (h *Host) settle() {
+	for len(h.pending) > 0 {
+		p := h.pending[0]
+		h.pending = h.pending[1:]
+		h.runOne(p.hub, p.in)
+		if p.then != nil {
+			p.then()
+		}
+	}
+}
+
+// runOne runs an input, and before it what it takes for the engine to know the hub.
+func (h *Host) runOne(hub *hub, in *actor.Input) (*actor.Response, *Client) {
 	out := actor.Output{NeedWake: true}
 	if !hub.evicted {
 		out = h.attempt(hub, in)
@@ -163,20 +196,29 @@ func (h *Host) run(hub *hub, in *actor.Input) (*actor.Response, *Client) {
 		hub.evicted = false
 		woken := h.attempt(hub, h.wakeInput(hub))
 		if woken.Failure != "" {
-			return h.failed(hub, woken), nil
+			return h.failed(hub, in, woken), nil
 		}
 		h.release(hub, woken)
 		out = h.attempt(hub, in)
 	}
 	if out.Failure != "" {
-		return h.failed(hub, out), nil
+		return h.failed(hub, in, out), nil
 	}
 	return out.Response, h.release(hub, out)
 }
 
-func (h *Host) failed(hub *hub, out actor.Output) *actor.Response {
+// rouse is the name of the timer that is there only to wake a hub: none of its own has an empty name.
+const rouse = ""
+
+func (h *Host) failed(hub *hub, in *actor.Input, out actor.Output) *actor.Response {
 	h.t.Logf("a turn failed: %s", out.Failure)
 	h.clearTimers(hub)
+	listening := slices.ContainsFunc(hub.clients, func(c *Client) bool { return !c.ended })
+	if listening && !(in.Kind == actor.InputTimer && in.Timer == rouse) {
+		// The hub's timers went with the turn. It sets them again when it wakes, which must not wait for the next
+		// request if somebody listens.
+		h.later(hub, &actor.Input{Kind: actor.InputTimer, Timer: rouse}, nil)
+	}
 	return out.Response
 }
 
@@ -228,7 +270,7 @@ func (h *Host) release(hub *hub, out actor.Output) (opened *Client) {
 			}
 		case actor.EffectClose:
 			if c := hub.client(e.Session); c != nil {
-				c.end(actor.LeaveClosed)
+				c.leave(actor.LeaveClosed)
 			}
 		case actor.EffectSetTimer:
 			h.clearTimer(hub, e.Timer)
@@ -237,7 +279,7 @@ func (h *Host) release(hub *hub, out actor.Output) (opened *Client) {
 			h.clearTimer(hub, e.Timer)
 		}
 	}
-	for _, c := range slices.Clone(hub.clients) {
+	for _, c := range hub.clients {
 		c.goOn()
 	}
 	return opened
