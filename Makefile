@@ -5,7 +5,7 @@ WASM      = GOOS=js GOARCH=wasm $(GO) build -trimpath -ldflags="-s -w"
 # wrangler's own Node: the system's may be too old for it.
 WRANGLER  = node_modules/.bin/node node_modules/wrangler/bin/wrangler.js
 # These start servers and browsers and measure them: one after the other, and apart from the rest.
-HOST_TESTS = ./conformance ./e2e
+HOST_TESTS = ./conformance ./e2e ./soak
 export WRANGLER_SEND_METRICS = false
 
 .PHONY: help
@@ -32,7 +32,7 @@ build/wasm_exec.js:
 
 .PHONY: test
 test: setup check ## set everything up, and run every test on both hosts and in a browser
-	$(GO) test -race $$($(GO) list ./... | grep -v -e /conformance$$ -e /e2e$$)
+	$(GO) test -race $$($(GO) list ./... | grep -v -e /conformance$$ -e /e2e$$ -e /soak$$)
 	$(GO) test -race -p 1 $(HOST_TESTS)
 
 .PHONY: check
@@ -75,6 +75,11 @@ deploy-check: node_modules ## what a deployment would upload, without doing it, 
 .PHONY: bench
 bench: node_modules ## measure, side by side in one run, and print a table (BENCH=-short for the half of it)
 	@$(GO) run ./bench $(BENCH)
+
+# With CI set, a missing workerd is a failure.
+.PHONY: soak
+soak: node_modules ## kill the hosts hundreds of times under load, and look for anything lost
+	CI=1 $(GO) test ./soak -run '^(TestLocalRunner|TestWorkerd)$$' -kills 200 -workerd-kills 40 -timeout 60m -v
 
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME (default 10s)

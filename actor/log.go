@@ -105,13 +105,14 @@ func (l *eventLog) loadEnd(s Storage, newest bool) error {
 
 // append gives e the next id, stores it, and lets old events leave. once, unless it is empty, is the publisher's key, by
 // which find knows the event as long as the log has it.
-func (l *eventLog) append(s Storage, now time.Time, e *Event, once string) error {
+//
+// random is for a log's epoch.
+func (l *eventLog) append(s Storage, now time.Time, random func([]byte), e *Event, once string) error {
 	if err := l.load(s); err != nil {
 		return err
 	}
 	if l.epoch == "" {
-		// The time makes epochs of one hub increase; a log is begun anew only when its storage was lost.
-		l.epoch = strconv.FormatInt(now.UnixMilli(), 36)
+		l.epoch = newEpoch(now, random)
 		l.first = 1
 		if err := s.Put(epochKey, []byte(l.epoch)); err != nil {
 			return err
@@ -134,6 +135,14 @@ func (l *eventLog) append(s Storage, now time.Time, e *Event, once string) error
 	l.last, l.total = seq, entry.total
 	e.ID = l.id(seq)
 	return l.trim(s, now)
+}
+
+// newEpoch returns an epoch: the time, so that the epochs of one hub increase, should its log begin anew because storage
+// was lost, and 20 random bits, so that hubs that begin together do not share one.
+func newEpoch(now time.Time, random func([]byte)) string {
+	var b [4]byte
+	random(b[:])
+	return strconv.FormatInt(now.UnixMilli()<<20|int64(binary.LittleEndian.Uint32(b[:])>>12), 36)
 }
 
 // trim lets events leave that are past a bound.

@@ -50,6 +50,8 @@ func (m *memory) List(o ListOptions, yield func(string, []byte) bool) error {
 	return nil
 }
 
+func zero(p []byte) { clear(p) }
+
 func limits(t *testing.T, l LogLimits) LogLimits {
 	l, err := l.withDefaults()
 	require.NoError(t, err)
@@ -75,7 +77,7 @@ func TestLogIsBounded(t *testing.T) {
 			now := start
 			for i := range 100 {
 				e := Event{Data: c.data}
-				require.NoError(t, l.append(m, now, &e, ""))
+				require.NoError(t, l.append(m, now, zero, &e, ""))
 				assert.Equal(t, l.id(uint64(i+1)), e.ID)
 				now = now.Add(c.step)
 				if i%10 == 0 { // what is read back is what was in memory
@@ -96,7 +98,7 @@ func TestLogCost(t *testing.T) {
 	l := eventLog{limits: limits(t, LogLimits{Count: 500})}
 	for i := range 2000 {
 		before := m.calls
-		require.NoError(t, l.append(m, time.UnixMilli(1e12), &Event{Data: "x"}, ""))
+		require.NoError(t, l.append(m, time.UnixMilli(1e12), zero, &Event{Data: "x"}, ""))
 		if i > 0 {
 			assert.LessOrEqual(t, m.calls-before, 3)
 		}
@@ -112,12 +114,12 @@ func TestLogShrinksInSteps(t *testing.T) {
 	m := &memory{data: map[string][]byte{}}
 	l := eventLog{limits: limits(t, LogLimits{})}
 	for range 500 {
-		require.NoError(t, l.append(m, time.UnixMilli(1e12), &Event{Data: "x"}, ""))
+		require.NoError(t, l.append(m, time.UnixMilli(1e12), zero, &Event{Data: "x"}, ""))
 	}
 	l = eventLog{limits: limits(t, LogLimits{Count: 10})}
 	for l.last-l.first+1 > 10 || l.last == 0 {
 		before := m.calls
-		require.NoError(t, l.append(m, time.UnixMilli(1e12), &Event{Data: "x"}, ""))
+		require.NoError(t, l.append(m, time.UnixMilli(1e12), zero, &Event{Data: "x"}, ""))
 		assert.LessOrEqual(t, m.calls-before, 4+2*trimSlice)
 		require.Less(t, l.last, uint64(600), "it does not shrink")
 	}
@@ -126,7 +128,7 @@ func TestLogShrinksInSteps(t *testing.T) {
 func TestLogRefusesDamage(t *testing.T) {
 	m := &memory{data: map[string][]byte{}}
 	l := eventLog{limits: limits(t, LogLimits{})}
-	require.NoError(t, l.append(m, time.UnixMilli(1e12), &Event{Data: "x"}, ""))
+	require.NoError(t, l.append(m, time.UnixMilli(1e12), zero, &Event{Data: "x"}, ""))
 	m.data[logKey(1)] = []byte("damaged")
 	again := eventLog{}
 	assert.ErrorIs(t, again.load(m), ErrStorage)

@@ -175,7 +175,7 @@ func (t *Turn) publish(e Event, once string) (string, error) {
 	if err := e.check(); err != nil {
 		return "", err
 	}
-	if err := t.hub.log.append(t.storage, t.now, &e, once); err != nil {
+	if err := t.hub.log.append(t.storage, t.now, t.host.Random, &e, once); err != nil {
 		return "", err
 	}
 	if len(t.hub.sessions) == 0 {

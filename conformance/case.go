@@ -42,6 +42,9 @@ type Options struct {
 	Handler bool
 	// Faults adds the cases of failing turns. The server must run the test program.
 	Faults bool
+	// Limits are what the server under test was configured with. Each that is not zero
+	// adds the cases that need it.
+	Limits Limits
 	// RSS, when given, returns the server's resident memory in bytes; cases about
 	// bounded memory then measure it.
 	RSS func() (bytes int64, err error)
@@ -72,6 +75,7 @@ const (
 	Surface Group = iota
 	Handler
 	Faults
+	Limited
 )
 
 // Case is one requirement.
@@ -82,6 +86,9 @@ type Case struct {
 	Explanation string
 	// Group decides whether the case runs.
 	Group Group
+	// Needs, of a case of the group Limited, reports whether the server is configured as
+	// the case needs it.
+	Needs func(Limits) bool
 	// Alone keeps other cases away while this one measures or loads the server.
 	Alone bool
 	// Run returns an error that tells how the requirement is broken. Sessions that
@@ -122,7 +129,8 @@ func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{
 		streamCases(), orderCases(), dataCases(), eventNameCases(), bodyCases(), nameCases(), errorCases(), httpCases(),
-		presenceCases(), scaleCases(), slowCases(), handlerCases(), faultCases(),
+		presenceCases(), scaleCases(), slowCases(), resumeCases(), replayCases(), gapCases(), publishCases(), sessionCases(),
+		handlerCases(), faultCases(), limitCases(), logCases(), ageCases(), policyCases(),
 	} {
 		all = append(all, group...)
 	}
@@ -135,6 +143,8 @@ func (c Case) wanted(o Options) bool {
 		return o.Handler
 	case Faults:
 		return o.Faults
+	case Limited:
+		return c.Needs(o.Limits)
 	default:
 		return !o.NoSurface
 	}
@@ -209,6 +219,18 @@ func checkExclusions(cases []Case, exclude map[string]string) error {
 		}
 	}
 	return nil
+}
+
+// wait returns when d has passed.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // within derives a context that also ends after d, with what as its cause.

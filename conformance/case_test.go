@@ -17,11 +17,12 @@ func TestCasesAreNamedAndExplained(t *testing.T) {
 		seen[c.Name] = true
 		assert.True(t, strings.HasSuffix(c.Explanation, ".") && strings.Count(c.Explanation, " ") >= 4, "%s: not a sentence: %q", c.Name, c.Explanation)
 		assert.NotNil(t, c.Run, c.Name)
+		assert.Equal(t, c.Group == Limited, c.Needs != nil, "%s: Needs is for the group Limited", c.Name)
 	}
 }
 
 func TestEveryGroupHasCases(t *testing.T) {
-	for _, group := range []Group{Surface, Handler, Faults} {
+	for _, group := range []Group{Surface, Handler, Faults, Limited} {
 		n := 0
 		for _, c := range Cases() {
 			if c.Group == group {
@@ -63,7 +64,11 @@ func TestParseID(t *testing.T) {
 }
 
 func TestSelectCases(t *testing.T) {
-	cases := []Case{{Name: "s/a"}, {Name: "h/a", Group: Handler}, {Name: "f/a", Group: Faults}}
+	cases := []Case{
+		{Name: "s/a"}, {Name: "h/a", Group: Handler}, {Name: "f/a", Group: Faults},
+		{Name: "l/a", Group: Limited, Needs: func(l Limits) bool { return l.MaxData > 0 }},
+		{Name: "l/b", Group: Limited, Needs: func(l Limits) bool { return l.Slow == "drop" }},
+	}
 	for _, tc := range []struct {
 		opts Options
 		want []string
@@ -71,6 +76,9 @@ func TestSelectCases(t *testing.T) {
 		{Options{}, []string{"s/a"}},
 		{Options{Handler: true, Faults: true}, []string{"s/a", "h/a", "f/a"}},
 		{Options{NoSurface: true, Faults: true}, []string{"f/a"}},
+		{Options{NoSurface: true, Limits: Limits{MaxData: 1}}, []string{"l/a"}},
+		{Options{NoSurface: true, Limits: Limits{MaxData: 1, Slow: "drop"}}, []string{"l/a", "l/b"}},
+		{Options{Limits: Limits{Slow: "coalesce"}}, []string{"s/a"}},
 		{Options{Handler: true, Exclude: map[string]string{"s/a": "because"}}, []string{"h/a"}},
 	} {
 		plan, err := selectCases(cases, tc.opts)

@@ -176,11 +176,58 @@ func (t *Target) PublishText(ctx context.Context, hub, event, data string) (id s
 	return published(t.Do(ctx, post(path, "text/plain", data)))
 }
 
+// Publication is an event with everything that a publisher can say of it.
+type Publication struct {
+	Event, Data string
+	Key         string // for coalescing
+	Ephemeral   bool
+	Once        string // Idempotency-Key; "" sends none
+}
+
+func (p Publication) request(hub string) (Request, error) {
+	body, err := json.Marshal(struct {
+		Event     string `json:"event,omitempty"`
+		Data      string `json:"data"`
+		Key       string `json:"key,omitempty"`
+		Ephemeral bool   `json:"ephemeral,omitempty"`
+	}{p.Event, p.Data, p.Key, p.Ephemeral})
+	r := post(eventsPath(hub), "application/json", string(body))
+	if p.Once != "" {
+		r.Header.Set("Idempotency-Key", p.Once)
+	}
+	return r, err
+}
+
+// Publish publishes p and returns its id, which is "" if, and only if, p is ephemeral.
+func (t *Target) Publish(ctx context.Context, hub string, p Publication) (id string, err error) {
+	r, err := p.request(hub)
+	if err != nil {
+		return "", err
+	}
+	if !p.Ephemeral {
+		return published(t.Do(ctx, r))
+	}
+	if id, err = answeredID(t.Do(ctx, r)); err == nil && id != "" {
+		err = fmt.Errorf("an ephemeral event was given the id %s", id)
+	}
+	return id, err
+}
+
 // errRefused is in the chain of every publish that was answered, but not with 200.
 var errRefused = errors.New("publish refused")
 
 // published checks the answer to a publish and returns the event's id.
 func published(a Answer, err error) (string, error) {
+	id, err := answeredID(a, err)
+	if err != nil {
+		return "", err
+	}
+	_, err = ParseID(id)
+	return id, err
+}
+
+// answeredID is published for an event that may have an empty id.
+func answeredID(a Answer, err error) (string, error) {
 	if err != nil {
 		return "", err
 	}
@@ -194,13 +241,11 @@ func published(a Answer, err error) (string, error) {
 	if err := json.Unmarshal(a.Body, &answer); err != nil {
 		return "", fmt.Errorf("publish was answered with %.300q: %w", a.Body, err)
 	}
-	if len(answer) != 1 || answer["id"] == "" {
+	id, ok := answer["id"]
+	if len(answer) != 1 || !ok {
 		return "", fmt.Errorf(`publish was answered with %.300q, want {"id":"…"}`, a.Body)
 	}
-	if _, err := ParseID(answer["id"]); err != nil {
-		return "", err
-	}
-	return answer["id"], nil
+	return id, nil
 }
 
 // Info is what a hub says of itself.

@@ -2,8 +2,11 @@ package conformance_test
 
 import (
 	"os"
+	"strconv"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
 
 	"github.com/hubbub-edge/hubbub/conformance"
 	"github.com/hubbub-edge/hubbub/internal/testhost"
@@ -31,7 +34,65 @@ func runTestWorker(t *testing.T, start starter, exclude map[string]string) {
 	})
 }
 
-// The four are not parallel to each other: each loads the machine, and measures.
+// limitedHosts are the servers that the cases of the group Limited are run against.
+var limitedHosts = []struct {
+	name   string
+	limits conformance.Limits
+}{
+	{"ages", conformance.Limits{MaxAge: 2 * time.Second, LogAge: 3 * time.Second}},
+	{"sizes", conformance.Limits{
+		Retry: 1234 * time.Millisecond, MaxSessions: 20, PublishRate: 100, MaxData: 8 << 10, LogCount: 50, LogBytes: 64 << 10,
+	}},
+	{"drop", conformance.Limits{Slow: "drop", LogCount: 256, LogBytes: 32 << 20}},
+	{"coalesce", conformance.Limits{Slow: "coalesce"}},
+}
+
+// vars are the vars that configure a server with these limits.
+func vars(l conformance.Limits) map[string]string {
+	vars := map[string]string{"HEARTBEAT": heartbeat.String()}
+	for name, d := range map[string]time.Duration{"MAX_AGE": l.MaxAge, "RETRY": l.Retry, "LOG_AGE": l.LogAge} {
+		if d > 0 {
+			vars[name] = d.String()
+		}
+	}
+	for name, n := range map[string]int{
+		"MAX_SESSIONS": l.MaxSessions, "PUBLISH_RATE": l.PublishRate, "MAX_DATA": l.MaxData, "LOG_COUNT": l.LogCount, "LOG_BYTES": l.LogBytes,
+	} {
+		if n > 0 {
+			vars[name] = strconv.Itoa(n)
+		}
+	}
+	if l.Slow != "" {
+		vars["SLOW"] = l.Slow
+	}
+	return vars
+}
+
+func runLimits(t *testing.T, start starter, exclude map[string]string) {
+	for _, h := range limitedHosts {
+		t.Run(h.name, func(t *testing.T) {
+			host := start(t, testhost.App, testhost.Options{Vars: vars(h.limits)})
+			conformance.Run(t, host.URL(), conformance.Options{Heartbeat: heartbeat, Exclude: exclude, NoSurface: true, Limits: h.limits})
+		})
+	}
+}
+
+// A case whose limits no host has would never run.
+func TestEveryLimitedCaseHasAHost(t *testing.T) {
+	for _, c := range conformance.Cases() {
+		if c.Group != conformance.Limited {
+			continue
+		}
+		wanted := false
+		for _, h := range limitedHosts {
+			wanted = wanted || c.Needs(h.limits)
+		}
+		assert.True(t, wanted, "no host has the limits that %s needs", c.Name)
+		assert.False(t, c.Needs(conformance.Limits{}), "%s needs no limit", c.Name)
+	}
+}
+
+// The six are not parallel to each other: each loads the machine, and measures.
 
 func TestLocalRunner(t *testing.T) { runApp(t, testhost.LocalRunner, excluded.localRunner) }
 
@@ -42,6 +103,12 @@ func TestLocalRunnerFaults(t *testing.T) {
 }
 
 func TestWorkerdFaults(t *testing.T) { runTestWorker(t, testhost.Workerd, excluded.workerd) }
+
+func TestLocalRunnerLimits(t *testing.T) {
+	runLimits(t, testhost.LocalRunner, excluded.localRunner)
+}
+
+func TestWorkerdLimits(t *testing.T) { runLimits(t, testhost.Workerd, excluded.workerd) }
 
 // TestURL runs the suite against a server that is already there, a deployed Worker for
 // one: CONFORMANCE_URL is its base URL, CONFORMANCE_HEARTBEAT its interval ("1s"), and

@@ -13,8 +13,14 @@
 //
 // # Groups
 //
-// The cases of the app's surface run unless [Options.NoSurface] is set. Two further groups need the program in
-// testworker, which serves the same surface and, beyond it, what follows.
+// The cases of the app's surface run unless [Options.NoSurface] is set. Three further groups need a server that is
+// told of in the options, and are left out of a run whose options do not.
+//
+// [Options.Limits]: the app, with vars whose defaults no case could wait for: limits of tens, ages of seconds. Each case
+// names those that it needs. Not all of them go together (a maximum age would end sessions of other cases), so that a
+// host is held to the group with several servers.
+//
+// The other two need the program in testworker, which serves the same surface and, beyond it, what follows.
 //
 // [Options.Handler]: the app's http.Handler, on an instance leased to the request.
 //
@@ -36,6 +42,6 @@
 //
 // # What does not belong here
 //
-// Anything that needs a clock, the storage or the insides of a host is tested beside that
-// host. Starting servers is internal/testhost's.
+// Anything that needs a virtual clock, a restart, the storage or the insides of a host is tested
+// beside that host. Starting servers is internal/testhost's.
 package conformance

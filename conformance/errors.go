@@ -118,6 +118,8 @@ func errorCases() []Case {
 	rows = append(rows, badTypes()...)
 	rows = append(rows, badMethods()...)
 	rows = append(rows, tooLarge()...)
+	rows = append(rows, badPublications()...)
+	rows = append(rows, badSessions()...)
 	for _, path := range []string{"/no-such-page", "/hubs", "/hubs/{hub}/no-such-thing", "/hubs/{hub}/events/more", "/hubs/{hub}/"} {
 		rows = append(rows, errorRequest{
 			name:    "not-found" + strings.NewReplacer("{hub}", "name").Replace(path),

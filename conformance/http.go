@@ -72,9 +72,11 @@ func httpCases() []Case {
 // surface is what paths allow.
 func surface(hub string) map[string][]string {
 	return map[string][]string{
-		eventsPath(hub): {"GET", "HEAD", "POST", "OPTIONS"},
-		hubPath(hub):    {"GET", "HEAD", "OPTIONS"},
-		"/healthz":      {"GET", "HEAD", "OPTIONS"},
+		eventsPath(hub):            {"GET", "HEAD", "POST", "OPTIONS"},
+		hubPath(hub):               {"GET", "HEAD", "OPTIONS"},
+		sessionsPath(hub):          {"GET", "HEAD", "OPTIONS"},
+		sessionsPath(hub) + "/any": {"DELETE", "OPTIONS"},
+		"/healthz":                 {"GET", "HEAD", "OPTIONS"},
 	}
 }
 
@@ -107,6 +109,8 @@ func corsSimpleCase(ctx context.Context, t *Target) error {
 		{Method: http.MethodGet, Path: "/no-such-page"},
 		{Method: http.MethodHead, Path: eventsPath(hub)},
 		{Method: http.MethodDelete, Path: eventsPath(hub)},
+		{Method: http.MethodGet, Path: sessionsPath(hub)},
+		{Method: http.MethodDelete, Path: sessionsPath(hub) + "/nobody"},
 		post(eventsPath(hub), "text/plain", "x"),
 		post(eventsPath(hub), "application/json", "x"),
 	} {
@@ -131,7 +135,7 @@ func preflightCase(ctx context.Context, t *Target) error {
 		a, err := t.Do(ctx, Request{Method: http.MethodOptions, Path: path, Header: http.Header{
 			"Origin":                         {"https://elsewhere.example"},
 			"Access-Control-Request-Method":  {method},
-			"Access-Control-Request-Headers": {"content-type"},
+			"Access-Control-Request-Headers": {"content-type,idempotency-key,last-event-id"},
 		}})
 		if err != nil {
 			return err
@@ -145,8 +149,10 @@ func preflightCase(ctx context.Context, t *Target) error {
 		if err := checkAllow(a.Header, "Access-Control-Allow-Methods", []string{method}, ""); err != nil {
 			return err
 		}
-		if headers := a.Header.Get("Access-Control-Allow-Headers"); !strings.Contains(strings.ToLower(headers), "content-type") {
-			return fmt.Errorf("preflight of %s: Access-Control-Allow-Headers is %q, want Content-Type in it", path, headers)
+		allowed := tokens(http.Header{"Lower": {strings.ToLower(a.Header.Get("Access-Control-Allow-Headers"))}}, "Lower")
+		if path != "/healthz" && (!allowed["content-type"] || !allowed["idempotency-key"] || !allowed["last-event-id"]) {
+			return fmt.Errorf("preflight of %s: Access-Control-Allow-Headers is %q, want Content-Type, Idempotency-Key and Last-Event-ID in it",
+				path, a.Header.Get("Access-Control-Allow-Headers"))
 		}
 		if age, err := strconv.Atoi(a.Header.Get("Access-Control-Max-Age")); err != nil || age <= 0 {
 			return fmt.Errorf("preflight of %s: Access-Control-Max-Age is %q", path, a.Header.Get("Access-Control-Max-Age"))

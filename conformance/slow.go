@@ -6,13 +6,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"strings"
 	"time"
-
-	"github.com/hubbub-edge/hubbub/internal/sse"
 )
 
 // What a session that does not read may cost: its buffer of 1 MiB and the kernel's.
@@ -42,10 +41,12 @@ func slowCases() []Case {
 // stalled is a session whose bytes nobody reads until Read is called.
 type stalled struct {
 	net.Conn
+	hub string
 }
 
-// stall opens a session of the hub on a connection of its own and reads nothing of it.
-func (t *Target) stall(ctx context.Context, hub string) (*stalled, error) {
+// stall opens a session of the hub on a connection of its own and reads nothing of it. The
+// query, unless it is empty, is where it resumes from.
+func (t *Target) stall(ctx context.Context, hub, query string) (*stalled, error) {
 	host := t.base.Host
 	if t.base.Port() == "" {
 		host = net.JoinHostPort(t.base.Hostname(), t.base.Scheme)
@@ -65,9 +66,32 @@ func (t *Target) stall(ctx context.Context, hub string) (*stalled, error) {
 		conn = tls.Client(conn, &tls.Config{ServerName: t.base.Hostname()})
 	}
 	context.AfterFunc(ctx, func() { conn.Close() })
-	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n\r\n", eventsPath(hub), t.base.Host)
-	return &stalled{conn}, err
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n\r\n", Resume{Query: query}.request(hub).Path, t.base.Host)
+	return &stalled{conn, hub}, err
 }
+
+// follow begins to read the session, through the reader that wrap returns.
+func (s *stalled) follow(ctx context.Context, wrap func(io.Reader) io.Reader) (*Subscriber, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := s.SetReadDeadline(deadline); err != nil {
+			return nil, err
+		}
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(wrap(s.Conn)), nil)
+	if err != nil {
+		return nil, err
+	}
+	// Closing the body would read it to its end.
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{resp.Body, s.Conn}
+	subscriber := newSubscriber(func() {})
+	return subscriber, subscriber.follow(resp, s.hub)
+}
+
+// asItComes has follow read as fast as it can.
+func asItComes(r io.Reader) io.Reader { return r }
 
 func stalledCase(ctx context.Context, t *Target) error {
 	hub := t.Hub("stalled")
@@ -82,7 +106,7 @@ func stalledCase(ctx context.Context, t *Target) error {
 			return err
 		}
 	}
-	slow, err := t.stall(ctx, hub)
+	slow, err := t.stall(ctx, hub, "")
 	if err != nil {
 		return err
 	}
@@ -181,7 +205,7 @@ func lateReaderCase(ctx context.Context, t *Target) error {
 	if err != nil {
 		return err
 	}
-	late, err := t.stall(ctx, hub)
+	late, err := t.stall(ctx, hub, "")
 	if err != nil {
 		return err
 	}
@@ -197,29 +221,14 @@ func lateReaderCase(ctx context.Context, t *Target) error {
 		}
 		ids = append(ids, id)
 	}
-	deadline, _ := ctx.Deadline()
-	if err := late.SetReadDeadline(deadline); err != nil {
-		return err
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(late), nil)
+	reader, err := late.follow(ctx, asItComes)
 	if err != nil {
 		return err
 	}
-	defer late.Close() // Before the body, which would be read to its end.
-	decoder := sse.NewDecoder(resp.Body)
-	for i := 0; i < n; {
-		item, err := decoder.Next()
-		if err != nil {
+	for i, id := range ids {
+		if err := reader.Expect(ctx, id, "message", strings.Repeat(string(rune('a'+i%26)), size)); err != nil {
 			return fmt.Errorf("event %d: %w", i, err)
 		}
-		if item.Kind != sse.KindEvent || item.Event.Name != "message" {
-			continue
-		}
-		want := sse.Event{Name: "message", Data: strings.Repeat(string(rune('a'+i%26)), size), LastEventID: ids[i], HasID: true}
-		if item.Event != want {
-			return fmt.Errorf("received %s, want %s", brief(item.Event), brief(want))
-		}
-		i++
 	}
 	return nil
 }

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
+	"net/url"
 	"regexp"
 	"sync"
+	"time"
 
 	"github.com/hubbub-edge/hubbub/internal/sse"
 )
@@ -24,6 +27,9 @@ type Connected struct {
 type Subscriber struct {
 	Header    http.Header
 	Connected Connected
+	// Retry is the reconnection time that the stream began with, 0 when it named none
+	// before its first event.
+	Retry time.Duration
 
 	cancel context.CancelFunc
 	body   io.Closer
@@ -35,7 +41,7 @@ type Subscriber struct {
 	events   []sse.Event
 	next     int
 	comments int
-	retries  int
+	retry    time.Duration // the latest; 0: none yet
 	sizes    int
 	size     int
 	err      error
@@ -51,17 +57,48 @@ func (t *Target) Subscribe(ctx context.Context, hub string) (*Subscriber, error)
 
 // SubscribePath is Subscribe to a path that the caller has encoded itself.
 func (t *Target) SubscribePath(ctx context.Context, path, hub string) (*Subscriber, error) {
+	return t.subscribe(ctx, Request{Method: http.MethodGet, Path: path, Header: http.Header{"Accept": {"text/event-stream"}}}, hub)
+}
+
+// Resume says from where a session resumes. What is empty is not sent.
+type Resume struct {
+	Header string // Last-Event-ID
+	Query  string // last_event_id
+}
+
+// request is the request that opens a session of the hub.
+func (r Resume) request(hub string) Request {
+	req := Request{Method: http.MethodGet, Path: eventsPath(hub), Header: http.Header{"Accept": {"text/event-stream"}}}
+	if r.Query != "" {
+		req.Path += "?last_event_id=" + url.QueryEscape(r.Query)
+	}
+	if r.Header != "" {
+		req.Header["Last-Event-ID"] = []string{r.Header} // In the letters that browsers use.
+	}
+	return req
+}
+
+// SubscribeFrom is Subscribe that resumes.
+func (t *Target) SubscribeFrom(ctx context.Context, hub string, from Resume) (*Subscriber, error) {
+	return t.subscribe(ctx, from.request(hub), hub)
+}
+
+func (t *Target) subscribe(ctx context.Context, r Request, hub string) (*Subscriber, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &Subscriber{cancel: cancel, done: make(chan struct{}), wake: make(chan struct{})}
-	if err := s.open(ctx, t, path, hub); err != nil {
+	s := newSubscriber(cancel)
+	if err := s.open(ctx, t, r, hub); err != nil {
 		cancel()
-		return nil, fmt.Errorf("subscribe to %.100s: %w", path, err)
+		return nil, fmt.Errorf("subscribe to %.100s: %w", r.Path, err)
 	}
 	return s, nil
 }
 
-func (s *Subscriber) open(ctx context.Context, t *Target, path, hub string) error {
-	req, err := t.newRequest(ctx, Request{Method: http.MethodGet, Path: path, Header: http.Header{"Accept": {"text/event-stream"}}})
+func newSubscriber(cancel context.CancelFunc) *Subscriber {
+	return &Subscriber{cancel: cancel, done: make(chan struct{}), wake: make(chan struct{})}
+}
+
+func (s *Subscriber) open(ctx context.Context, t *Target, r Request, hub string) error {
+	req, err := t.newRequest(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -69,6 +106,11 @@ func (s *Subscriber) open(ctx context.Context, t *Target, path, hub string) erro
 	if err != nil {
 		return err
 	}
+	return s.follow(resp, hub)
+}
+
+// follow takes the answer's stream: up to its first event at once, and then as it comes.
+func (s *Subscriber) follow(resp *http.Response, hub string) error {
 	if resp.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 300))
 		resp.Body.Close()
@@ -96,6 +138,7 @@ func (s *Subscriber) connect(decoder *sse.Decoder, hub string) error {
 			continue
 		}
 		e := item.Event
+		s.Retry = s.retry
 		if e.Name != "connected" || e.HasID || e.LastEventID != "" {
 			return fmt.Errorf("the first event is %+.300v, want connected without an id", e)
 		}
@@ -143,7 +186,7 @@ func (s *Subscriber) note(item sse.Item) error {
 	case sse.KindComment:
 		s.comments++
 	case sse.KindRetry:
-		s.retries++
+		s.retry = item.Retry
 	case sse.KindEvent:
 		switch item.Event.Name {
 		case "connected":
@@ -216,6 +259,43 @@ func (s *Subscriber) Expect(ctx context.Context, id, name, data string) error {
 	want := sse.Event{Name: name, Data: data, LastEventID: id, HasID: true}
 	if e != want {
 		return fmt.Errorf("received %s, want %s", brief(e), brief(want))
+	}
+	return nil
+}
+
+// ExpectControl returns an error unless the next event is one of the hub's own that has this
+// data in JSON and, so that it moves nobody's last event id, no id.
+func (s *Subscriber) ExpectControl(ctx context.Context, name string, data map[string]any) error {
+	e, err := s.Next(ctx)
+	if err != nil {
+		return err
+	}
+	return control(e, name, data)
+}
+
+func control(e sse.Event, name string, data map[string]any) error {
+	var got map[string]any
+	if err := json.Unmarshal([]byte(e.Data), &got); err != nil || e.Name != name || e.HasID || !maps.Equal(got, data) {
+		return fmt.Errorf("received %s, want %q without an id, its data %v", brief(e), name, data)
+	}
+	return nil
+}
+
+// ExpectEnd returns an error unless the stream ends, as a complete answer does, with no
+// further event.
+func (s *Subscriber) ExpectEnd(ctx context.Context) error {
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the end of the stream: %w", context.Cause(ctx))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next < len(s.events) {
+		return fmt.Errorf("received unexpected %s", brief(s.events[s.next]))
+	}
+	if !errors.Is(s.err, io.EOF) {
+		return fmt.Errorf("the stream broke off instead of ending: %w", s.err)
 	}
 	return nil
 }

@@ -16,6 +16,12 @@ import (
 // ServeHTTP answers a request as the Worker would: static assets, the front's own answers, hubs, the program's
 // http.Handler.
 func (r *Runner) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	r.busy.add(1)
+	defer r.busy.add(-1)
+	r.handle(w, req)
+}
+
+func (r *Runner) handle(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
@@ -41,6 +47,8 @@ func (r *Runner) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		in.Meta = d.Meta
 		r.serveHub(w, req, d.Hub, in)
 	default:
+		r.busy.add(-1) // a handler may sleep
+		defer r.busy.add(1)
 		r.lease.ServeHTTP(w, req)
 	}
 }

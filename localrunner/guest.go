@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/hubbub-edge/hubbub/abi"
 	"github.com/hubbub-edge/hubbub/localrunner/internal/storage"
@@ -27,6 +28,8 @@ type guest struct {
 	db *storage.DB
 	// failed is what storage failed with first in this turn.
 	failed error
+	// killed: the instance was killed, perhaps in the midst of a turn.
+	killed atomic.Bool
 	// lastError is what last_error tells.
 	lastError string
 }

@@ -51,6 +51,8 @@ type hub struct {
 	undo   map[string][]byte // what states of the batch that runs were before it; nil: there was none
 	timers map[string]*timer //
 
+	evicted bool // in the batch that runs
+
 	mu        sync.Mutex
 	queue     []*job
 	running   bool
@@ -77,6 +79,7 @@ func (h *hub) enqueue(j *job) bool {
 	h.queue = append(h.queue, j)
 	if !h.running {
 		h.running = true
+		h.runner.busy.add(1)
 		go h.loop()
 	}
 	return true
@@ -94,6 +97,7 @@ func (h *hub) loop() {
 				h.die()
 			}
 			h.mu.Unlock()
+			h.runner.busy.add(-1)
 			return
 		}
 		batch := slices.Clone(h.queue[:n])
@@ -126,6 +130,7 @@ func (h *hub) process(batch []*job) {
 		h.forget(batch)
 	}
 	clear(h.undo)
+	h.closeEvicted()
 	for _, j := range batch {
 		if err != nil {
 			j.outs, j.err = nil, err
@@ -190,6 +195,9 @@ func (h *hub) turn(e *entry, j *job) error {
 		defer delete(h.states, j.in.Session) // whatever the turn comes to: the stream is gone
 	}
 	j.in.Now = h.runner.opts.Clock.Now()
+	if j.in.Kind == actor.InputForget {
+		return h.evict(e, j)
+	}
 	var out *actor.Output
 	var err error
 	if h.known {
@@ -331,7 +339,7 @@ func (h *hub) apply(effects []actor.Effect) {
 			}
 		case actor.EffectClose:
 			if s != nil {
-				s.close(actor.LeaveClosed)
+				s.finish()
 			}
 		case actor.EffectContinue:
 			if s != nil {

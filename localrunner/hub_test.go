@@ -83,7 +83,7 @@ func (g *gate) batch(t *testing.T, s *server, hub string, requests ...func() err
 func TestGroupCommit(t *testing.T) {
 	const publishers = 50
 	g := newGate()
-	s := serve(t, Options{Clock: newFakeClock(), Storage: t.TempDir(), fault: g.fault})
+	s := serve(t, Options{Clock: newFakeClock(), Storage: t.TempDir(), StorageFault: g.fault})
 	sub := s.subscribe("a")
 	requests := make([]func() error, publishers)
 	for i := range requests {
@@ -109,7 +109,7 @@ func TestInstanceLostInTheMiddleOfABatch(t *testing.T) {
 	for _, fault := range []string{"panic", "block", "exit"} {
 		t.Run(fault, func(t *testing.T) {
 			g := newGate()
-			s := serve(t, Options{Clock: newFakeClock(), fault: g.fault})
+			s := serve(t, Options{Clock: newFakeClock(), StorageFault: g.fault})
 			sub := s.subscribe("a")
 			expect := func(path string, status int) func() error {
 				return func() error {
@@ -137,7 +137,7 @@ func TestInstanceLostInTheMiddleOfABatch(t *testing.T) {
 
 func TestFailedWrites(t *testing.T) {
 	g := newGate()
-	s := serve(t, Options{Storage: t.TempDir(), fault: g.fault})
+	s := serve(t, Options{Storage: t.TempDir(), StorageFault: g.fault})
 	// The first event takes two writes and a commit, the others a write and a commit.
 	for nth := 1; nth <= 7; nth++ {
 		t.Run(fmt.Sprint(nth), func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestFailedWrites(t *testing.T) {
 // TestFailedCommitOfComingsAndGoings: who joined in it never came, who left is gone all the same.
 func TestFailedCommitOfComingsAndGoings(t *testing.T) {
 	g := newGate()
-	s := serve(t, Options{Clock: newFakeClock(), fault: g.fault})
+	s := serve(t, Options{Clock: newFakeClock(), StorageFault: g.fault})
 	leaves, stays := s.subscribe("a"), s.subscribe("a")
 	group := g.batch(t, s, "a",
 		func() error { leaves.leave(); return nil },

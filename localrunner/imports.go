@@ -30,7 +30,11 @@ func exportImports(b wazero.HostModuleBuilder) {
 		call := f.call
 		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(
 			func(ctx context.Context, m api.Module, stack []uint64) {
-				call(gojs.ValueFrom(ctx).(*guest), m.Memory(), stack)
+				g := gojs.ValueFrom(ctx).(*guest)
+				call(g, m.Memory(), stack)
+				if g.killed.Load() {
+					panic(errKilled) // ends the turn
+				}
 			}), i32s(f.params), i32s(f.results)).Export(name)
 	}
 }

@@ -142,6 +142,9 @@ func (e *entry) turn(h *hub, in *actor.Input) (*actor.Output, error) {
 	}
 	payload, err := e.g.call(e.ctx, e.m, abi.ExportTurn, e.g.buf)
 	e.g.db = nil
+	if trace := h.runner.opts.Trace; trace != nil {
+		trace(h.addr, e.g.buf, payload)
+	}
 	if err != nil {
 		return nil, err
 	}

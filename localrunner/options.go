@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/hubbub-edge/hubbub/actor"
 )
 
 // Options configure a [Runner]; the zero value of each field is its default.
@@ -34,9 +36,18 @@ type Options struct {
 	// Rand is where all randomness comes from, one read at a time; default crypto/rand.
 	Rand io.Reader
 
-	// For tests.
-	fault       func(op string) error // see storage.Options
-	bootTimeout time.Duration
+	// For tests of hubs, see package runnertest.
+
+	// StorageFault is called before each write of a turn and each commit, with [StoragePut], [StorageDelete] or
+	// [StorageCommit]; what fails is what it returns an error for, such as one that wraps [ErrStorageFull]. It may be
+	// called concurrently for different hubs, and must not wait for the runner.
+	StorageFault func(op string) error
+	// Trace is called after each turn with its input and output as they crossed the boundary of the program, see
+	// package abi. They are valid during the call only. An output of nil says that the instance was lost. What one
+	// isolate runs it is told one after the other.
+	Trace func(hub actor.Address, input, output []byte)
+
+	bootTimeout time.Duration // for tests
 }
 
 // Clock tells the time and runs timers. Its methods are called concurrently.

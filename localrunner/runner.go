@@ -39,6 +39,8 @@ type Runner struct {
 	closed   bool
 	stopIdle func() bool
 	streams  sync.WaitGroup // the requests that are being served
+
+	busy activity // see Settle
 }
 
 // New reads the configuration, compiles the program, opens the storage, and starts the isolates. Its errors say what is
@@ -66,7 +68,7 @@ func New(opts Options) (_ *Runner, err error) {
 	}
 	if r.store, err = storage.Open(opts.Storage, storage.Options{
 		MemoryOnly: opts.Storage == "",
-		Fault:      opts.fault,
+		Fault:      opts.StorageFault,
 		Report:     func(message string) { opts.Log.Error(message) },
 	}); err != nil {
 		return nil, err

@@ -18,22 +18,15 @@ func (r *Runner) Server() *http.Server {
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(r.opts.Log.Handler(), slog.LevelDebug),
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
-			if tcp, ok := conn.(*net.TCPConn); ok {
-				// What it cannot do is done by the system, later.
-				if err := limitUnacknowledged(tcp, r.heartbeat()); err != nil {
-					r.opts.Log.Debug("a connection's timeout was not set", "err", err)
-				}
-			}
-			return ctx
+			return context.WithValue(ctx, connKey{}, conn)
 		},
 	}
 }
 
-// heartbeat is the shortest interval of any class.
-func (r *Runner) heartbeat() time.Duration {
-	least := time.Duration(1<<63 - 1)
-	for _, c := range r.about.Classes {
-		least = min(least, c.Heartbeat)
-	}
-	return least
+type connKey struct{}
+
+// connOf returns the connection of a request to a [Runner.Server], or nil.
+func connOf(r *http.Request) *net.TCPConn {
+	conn, _ := r.Context().Value(connKey{}).(*net.TCPConn)
+	return conn
 }

@@ -1,24 +1,31 @@
 package localrunner
 
 import (
-	"errors"
 	"net"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// limitUnacknowledged has the system end the connection when what was sent has not been acknowledged for d: by itself it
-// would try for a quarter of an hour (tcp(7), TCP_USER_TIMEOUT).
-func limitUnacknowledged(conn *net.TCPConn, d time.Duration) error {
+// vanished reports whether the peer has not answered for d, although something was sent: by itself, the system would try
+// for a quarter of an hour. A peer that is there, and does not read, is not meant: it answers probes of its full window.
+// TCP_USER_TIMEOUT would end that one, too (tcp(7)).
+func vanished(conn *net.TCPConn, d time.Duration) bool {
+	if conn == nil {
+		return false
+	}
 	raw, err := conn.SyscallConn()
 	if err != nil {
-		return err
+		return false
 	}
-	var optErr error
-	err = raw.Control(func(fd uintptr) {
-		ms := min(d.Milliseconds(), 1<<31-1)
-		optErr = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(ms))
+	gone := false
+	_ = raw.Control(func(fd uintptr) { // it fails when the connection is closed, as its stream notices
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil {
+			return
+		}
+		silent := time.Duration(info.Last_ack_recv) * time.Millisecond
+		gone = silent >= d && (info.Unacked > 0 || info.Probes >= 2)
 	})
-	return errors.Join(err, optErr)
+	return gone
 }

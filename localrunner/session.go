@@ -1,6 +1,7 @@
 package localrunner
 
 import (
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -16,8 +17,10 @@ type session struct {
 
 	mu     sync.Mutex
 	queue  queue
-	ending bool   // nothing is queued any more; what is queued is still written
-	cut    func() // breaks a write that hangs; set while the stream is served
+	idle   bool         // the stream's goroutine waits for wake, and is not counted as busy
+	ending bool         // nothing is queued any more; what is queued is still written
+	cut    func()       // breaks a write that hangs; set while the stream is served
+	conn   *net.TCPConn // that of the stream while it is served, if it is known
 	reason actor.LeaveReason
 }
 
@@ -54,6 +57,20 @@ func (s *session) close(reason actor.LeaveReason) {
 	}
 }
 
+// closeGrace is how long a client has to take the rest of a stream that hub code has ended.
+const closeGrace = 10 * time.Second
+
+// finish is close for a stream that hub code ends. A client that does not read must not keep it for ever.
+func (s *session) finish() {
+	s.close(actor.LeaveClosed)
+	s.mu.Lock()
+	waiting := s.queue.waiting > 0
+	s.mu.Unlock()
+	if waiting {
+		s.hub.runner.opts.Clock.AfterFunc(closeGrace, s.abort)
+	}
+}
+
 // end ends the stream behind what is queued, and last.
 func (s *session) end(last []byte) {
 	s.send(chunk{data: last, silent: true})
@@ -66,6 +83,18 @@ func (s *session) abort() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop()
+}
+
+// check ends the stream if its peer has vanished.
+func (s *session) check(silence time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if vanished(s.conn, silence) {
+		if !s.ending {
+			s.stop(actor.LeaveGone)
+		}
+		s.drop()
+	}
 }
 
 func (s *session) drop() {
@@ -81,10 +110,35 @@ func (s *session) stop(reason actor.LeaveReason) {
 }
 
 func (s *session) signal() {
+	if s.idle {
+		s.idle = false
+		s.hub.runner.busy.add(1)
+	}
 	select {
 	case s.wake <- struct{}{}:
 	default: // it is awake already
 	}
+}
+
+// wrote makes room for what has been written.
+func (s *session) wrote(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue.waiting -= n
+}
+
+// rest notes that the stream's goroutine waits now, unless there is something to do.
+func (s *session) rest() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue.chunks) > 0 || s.ending {
+		return false
+	}
+	if !s.idle {
+		s.idle = true
+		s.hub.runner.busy.add(-1)
+	}
+	return true
 }
 
 // take returns what is queued, and whether that is the end. written is how many bytes of what was taken before have
@@ -100,14 +154,19 @@ func (s *session) serve(w http.ResponseWriter, r *http.Request) (reason actor.Le
 	rc := http.NewResponseController(w)
 	s.mu.Lock()
 	s.cut = func() { rc.SetWriteDeadline(time.Unix(1, 0)) } // the past: a write that hangs fails at once
+	s.conn = connOf(r)
 	s.mu.Unlock()
 	defer func() { // the connection may serve other requests now
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.cut = nil
+		s.cut, s.conn = nil, nil
 	}()
+	pacer, _ := w.(Pacer)
 	written, begun := 0, false
 	for {
+		if pacer != nil {
+			pacer.Pace()
+		}
 		chunks, end := s.take(written)
 		written = 0
 		proceed := false
@@ -127,12 +186,17 @@ func (s *session) serve(w http.ResponseWriter, r *http.Request) (reason actor.Le
 				return s.failed()
 			}
 			if proceed {
+				s.wrote(written) // before the hub sends more
+				written = 0
 				s.hub.post(&job{in: &actor.Input{Kind: actor.InputContinue, Hub: s.hub.addr, Session: s.id}})
 			}
 			continue // more may have been queued meanwhile
 		}
 		if end {
-			return s.reason, s.reason == actor.LeaveSlow
+			return s.reason, s.reason != actor.LeaveClosed
+		}
+		if !s.rest() {
+			continue
 		}
 		select {
 		case <-s.wake:

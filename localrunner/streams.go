@@ -46,6 +46,9 @@ func (h *hub) scheduleHeartbeat() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if h.heartbeat == t { // else it was stopped too late
+			for _, s := range h.sessions {
+				s.check(h.class.Heartbeat)
+			}
 			h.sendAll(heartbeat, nil)
 			h.scheduleHeartbeat()
 		}
@@ -100,6 +103,7 @@ func (h *hub) sleep() {
 		h.mu.Unlock()
 		return
 	}
+	h.runner.busy.add(1)
 	h.running = true // so that what is posted waits until the database is closed, which takes its time
 	h.mu.Unlock()
 	if err := h.db.Close(); err != nil {
@@ -114,6 +118,7 @@ func (h *hub) sleep() {
 		return
 	}
 	h.running = false
+	h.runner.busy.add(-1)
 	h.die()
 	delete(h.runner.hubs, h.addr)
 }

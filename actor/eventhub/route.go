@@ -9,7 +9,10 @@ import (
 )
 
 // CORS lets pages of every origin read a program's answers: put it into [actor.Program.Header].
-var CORS = actor.Header{{Name: "Access-Control-Allow-Origin", Value: "*"}}
+var CORS = actor.Header{
+	{Name: "Access-Control-Allow-Origin", Value: "*"},
+	{Name: "Access-Control-Expose-Headers", Value: "Allow, Retry-After"},
+}
 
 // Route answers, of the requests below path, those that need no hub: OPTIONS (a CORS preflight or not), a method that
 // the resource does not have, a path that names no resource. Of others it decides nothing.

@@ -29,11 +29,13 @@ var layers = map[string][]string{
 	"localrunner/internal/storage":  {},
 	"localrunner/internal/wrangler": {},
 	"localrunner/cmd/hubbub":        {"localrunner", "localrunner/internal/wrangler"},
+	"localrunner/runnertest":        {"actor", "internal/sse", "localrunner"},
 
 	// The suite knows a URL and nothing else.
 	"conformance":            {"internal/sse"},
 	"conformance/testworker": {"actor", "actor/eventhub", "worker", "worker/app/service"},
 
+	"soak":              {"internal/sse"},
 	"internal/policy":   {},
 	"internal/readme":   {},
 	"internal/sse":      {},

@@ -16,6 +16,18 @@ const ENDED = {
   [abi.LEAVE_SLOW]: new Error("the client reads too slowly"),
 };
 
+// How long a client has to take the rest of a stream that hub code has ended, in milliseconds.
+const CLOSE_GRACE = 10_000;
+
+/** Ends a stream at once. */
+function fail(session, error) {
+  try {
+    session.controller.error(error);
+  } catch {
+    // it has ended already
+  }
+}
+
 const encoder = new TextEncoder();
 const macrotask = () => new Promise((resolve) => setTimeout(resolve, 0));
 
@@ -100,13 +112,7 @@ export class Sessions {
   /** Notes that a session has ended, whose stream ends too. It may be called more than once. */
   end(session, reason) {
     if (!this.#open.delete(session.id)) return;
-    if (reason in ENDED) {
-      try {
-        session.controller.error(ENDED[reason]);
-      } catch {
-        // it is closed already
-      }
-    }
+    if (reason in ENDED) fail(session, ENDED[reason]);
     this.#on.gone(session, reason);
   }
 
@@ -119,11 +125,11 @@ export class Sessions {
   async #flush() {
     try {
       while (this.#waiting.length > 0) {
-        // No client may see what a crash could still undo. What is sent meanwhile goes out with it.
+        // No client may see what a crash could still undo. What is sent meanwhile has its own wait before it.
+        const { length } = this.#waiting;
         await this.#on.durable();
-        const batch = new Batch(this.#waiting, this.#first);
-        this.#first += this.#waiting.length;
-        this.#waiting = [];
+        const batch = new Batch(this.#waiting.splice(0, length), this.#first);
+        this.#first += length;
         let written = 0;
         for (const session of batch.recipients(this.#open)) {
           if (written === SLICE) {
@@ -238,6 +244,8 @@ export class Sessions {
     try {
       if (session.backlog.length > 0) session.controller.enqueue(join(session.backlog));
       session.controller.close();
+      // A client that does not read must not keep the rest of its stream for ever.
+      if (session.controller.desiredSize < this.#limit) setTimeout(() => fail(session, ENDED[abi.LEAVE_SLOW]), CLOSE_GRACE);
     } catch {
       // it was closed already, by the client
     }
