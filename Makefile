@@ -1,7 +1,6 @@
 # Hubbub. `make help` lists the targets.
 
 GO       ?= go
-WASM      = GOOS=js GOARCH=wasm $(GO) build -trimpath -ldflags="-s -w"
 # wrangler's own Node: the system's may be too old for it.
 WRANGLER  = node_modules/.bin/node node_modules/wrangler/bin/wrangler.js
 # These start servers and browsers and measure them: one after the other, and apart from the rest.
@@ -17,23 +16,18 @@ run: ## serve the app on http://localhost:8787 (PORT and ADDR override); needs G
 	@$(GO) run ./localrunner/cmd/hubbub run
 
 .PHONY: build
-build: build/wasm_exec.js ## build the app's Wasm
-	@$(WASM) -o build/app.wasm ./worker/app
-
-.PHONY: build-testworker
-build-testworker: build/wasm_exec.js
-	@$(WASM) -o build/testworker.wasm ./conformance/testworker
-
-# The half of Go's Wasm support that is JavaScript: it belongs to the toolchain that builds the Wasm.
-.PHONY: build/wasm_exec.js
-build/wasm_exec.js:
-	@mkdir -p build
-	@cp "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" $@
+build: ## build the app's Wasm
+	@$(GO) run ./tools/buildwasm app
 
 .PHONY: test
 test: setup check ## set everything up, and run every test on both hosts and in a browser
 	$(GO) test -race $$($(GO) list ./... | grep -v -e /conformance$$ -e /e2e$$ -e /soak$$)
 	$(GO) test -race -p 1 $(HOST_TESTS)
+
+.PHONY: test-go
+test-go: ## what needs Go alone, and what that leaves out
+	@$(GO) test ./... && echo && echo "left out:" && \
+		{ $(GO) test -v $(HOST_TESTS) 2>&1 | grep -A1 -E '^ *--- SKIP' | grep -vE '^ *---' || echo "nothing"; } | sort | uniq -c
 
 .PHONY: check
 check: ## fail on anything unformatted, untidy, out of date or suspicious

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // Program is a whole program: what [NewEngine] and the front need to know of it.
@@ -69,7 +70,7 @@ func (f *Front) Decide(r *Request) (d Decision) {
 		switch {
 		case !ok:
 		case err != nil:
-			return Decision{Answer: Problem(http.StatusBadRequest, err.Error())}
+			return Decision{Answer: Problem(http.StatusBadRequest, strings.TrimPrefix(err.Error(), "actor: "))}
 		default:
 			return Decision{Hub: Address{c.Name, name}}
 		}
@@ -89,7 +90,7 @@ func (f *Front) checked(d Decision) Decision {
 		return d
 	}
 	if err := CheckName(d.Hub.Name); err != nil {
-		return Decision{Answer: Problem(http.StatusBadRequest, err.Error())}
+		return Decision{Answer: Problem(http.StatusBadRequest, strings.TrimPrefix(err.Error(), "actor: "))}
 	}
 	if !slices.ContainsFunc(f.classes, func(c Class) bool { return c.Name == d.Hub.Class }) {
 		return Decision{Answer: Problem(http.StatusInternalServerError,

@@ -84,7 +84,7 @@ func run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(b.env.Temp)) }()
 
 	r := &Report{Environment: environment(ctx, b.env, peers.LocalRunner, peers.Workerd, peers.JavaScript, peers.Stock)}
-	if _, err := b.env.Tool(ctx, nil, "make", "build"); err != nil {
+	if _, err := b.env.Tool(ctx, nil, "go", "run", "./tools/buildwasm", "app"); err != nil {
 		return err
 	}
 	failed := false

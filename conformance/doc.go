@@ -8,7 +8,7 @@
 // itself, against a server that keeps its storage. Nothing sleeps: a case waits for an
 // event, and its deadline turns a missing one into a failure.
 //
-// The package brings its own reader of event streams, [Decoder], and a small client. They
+// The package reads event streams with package internal/sse, and brings a small client. They
 // share no code with the hosts: an encoder and a decoder with the same mistake would agree.
 //
 // # Groups

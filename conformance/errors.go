@@ -249,6 +249,7 @@ func badMethods() []errorRequest {
 		{"/hubs/{hub}/events", []string{"PUT", "DELETE", "PATCH"}, []string{"GET", "HEAD", "POST", "OPTIONS"}},
 		{"/hubs/{hub}", []string{"POST", "PUT", "DELETE"}, []string{"GET", "HEAD", "OPTIONS"}},
 		{"/healthz", []string{"POST", "DELETE"}, []string{"GET", "HEAD", "OPTIONS"}},
+		{"/", []string{"POST", "DELETE"}, []string{"GET", "HEAD", "OPTIONS"}},
 	} {
 		for _, method := range r.methods {
 			rows = append(rows, errorRequest{

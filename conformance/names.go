@@ -76,6 +76,7 @@ func distinctCase(ctx context.Context, t *Target) error {
 	names := []string{
 		base + "a", base + "A", base + "a/b", base + "a%2Fb", base + "a\\b", base + "a b", base + "a+b", base + "a%20b",
 		base + "\u00e9", base + "e\u0301", base + "a.", base + "a?", base + "a#", base + "a ", " " + base + "a",
+		"\ufeff" + base + "a",
 	}
 	all, err := subscribeMany(ctx, t, len(names), func(i int) string { return names[i] })
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"path"
 	"strings"
 )
 
@@ -37,19 +36,32 @@ func (a *assets) serve(w http.ResponseWriter, r *http.Request) bool {
 	if a == nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
-	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
-	if name == "" || strings.HasSuffix(r.URL.Path, "/") {
-		name = path.Join(name, "index.html")
+	name, ok := strings.CutPrefix(r.URL.Path, "/")
+	if name == "" || strings.HasSuffix(name, "/") {
+		name += index
 	}
-	files := a.root.FS()
-	info, err := fs.Stat(files, name)
+	if !ok || !fs.ValidPath(name) { // which a hub's name may well make it
+		return false
+	}
+	file, err := a.root.Open(name)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	info, err := file.Stat()
 	if err != nil || info.IsDir() {
 		return false
+	}
+	if dir, ok := strings.CutSuffix(r.URL.Path, "/"+index); ok {
+		http.Redirect(w, r, dir+"/", http.StatusTemporaryRedirect)
+		return true
 	}
 	// What was edited must be seen at the next load; the answer is then mostly a 304. Last-Modified alone, in seconds,
 	// would miss the second of two quick edits.
 	w.Header().Set("ETag", fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size()))
 	w.Header().Set("Cache-Control", "public, max-age=0, must-revalidate")
-	http.ServeFileFS(w, r, files, name)
+	http.ServeContent(w, r, name, info.ModTime(), file)
 	return true
 }
+
+const index = "index.html"

@@ -49,7 +49,7 @@ type hub struct {
 	known  bool              // whether the engine has heard of this hub, rather than of one before it
 	states map[string][]byte // of the sessions that the engine knows
 	undo   map[string][]byte // what states of the batch that runs were before it; nil: there was none
-	timers map[string]*timer //
+	timers map[string]*timer
 
 	evicted bool // in the batch that runs
 

@@ -83,7 +83,7 @@ func build(dir string) error {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return err
 	}
-	cmd := exec.Command("make", "--no-print-directory", "build-testworker")
+	cmd := exec.Command("go", "run", "./tools/buildwasm", "testworker")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", cmd, err, out)

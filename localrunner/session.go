@@ -134,10 +134,12 @@ func (s *session) rest() bool {
 	if len(s.queue.chunks) > 0 || s.ending {
 		return false
 	}
-	if !s.idle {
-		s.idle = true
-		s.hub.runner.busy.add(-1)
+	select {
+	case <-s.wake: // it was for what has been taken since
+	default:
 	}
+	s.idle = true
+	s.hub.runner.busy.add(-1)
 	return true
 }
 
@@ -185,9 +187,11 @@ func (s *session) serve(w http.ResponseWriter, r *http.Request) (reason actor.Le
 			if err := rc.Flush(); err != nil {
 				return s.failed()
 			}
-			if proceed {
-				s.wrote(written) // before the hub sends more
+			if proceed || pacer != nil {
+				s.wrote(written) // before the hub sends more, or the pacer waits
 				written = 0
+			}
+			if proceed {
 				s.hub.post(&job{in: &actor.Input{Kind: actor.InputContinue, Hub: s.hub.addr, Session: s.id}})
 			}
 			continue // more may have been queued meanwhile

@@ -81,6 +81,7 @@ func TestPublishRefuses(t *testing.T) {
 		{"application/json", `{}`, 400, `no \"data\"`},
 		{"application/json", `[]`, 400, "not the JSON"},
 		{"application/json", `{"data":1,"dta":2}`, 400, "dta"},
+		{"application/json", `{"data":"\ud800"}`, 400, "surrogate"},
 		{"application/json", "{\"data\":\"\xff\"}", 400, "UTF-8"},
 		{"text/plain", "\xff", 400, "UTF-8"},
 		{"application/json", `{"event":"a\nb","data":1}`, 400, "the field event contains"},

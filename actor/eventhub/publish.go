@@ -167,12 +167,20 @@ func parseJSON(r *actor.Request) (publication, error) {
 	p := publication{event: actor.Event{Name: body.Event, Key: body.Key}, ephemeral: body.Ephemeral}
 	if body.Data[0] == '"' {
 		err := json.Unmarshal(body.Data, &p.event.Data)
+		if err == nil && strings.ContainsRune(p.event.Data, utf8.RuneError) && !mentionsRuneError(body.Data) {
+			err = errors.New(`the "data" has half of a surrogate pair, which is no text`)
+		}
 		return p, err
 	}
 	var data bytes.Buffer
 	err := json.Compact(&data, body.Data)
 	p.event.Data = data.String()
 	return p, err
+}
+
+// mentionsRuneError reports whether a JSON text has U+FFFD itself, by which its decoder replaces what is no text.
+func mentionsRuneError(text []byte) bool {
+	return bytes.ContainsRune(text, utf8.RuneError) || bytes.Contains(bytes.ToLower(text), []byte(`\ufffd`))
 }
 
 // compact returns v, which is always encodable, as compact JSON.

@@ -36,6 +36,7 @@ var layers = map[string][]string{
 	"conformance/testworker": {"actor", "actor/eventhub", "worker", "worker/app/service"},
 
 	"soak":              {"internal/sse"},
+	"tools/buildwasm":   {},
 	"internal/policy":   {},
 	"internal/readme":   {},
 	"internal/sse":      {},

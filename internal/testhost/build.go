@@ -70,11 +70,11 @@ func lock(path string) (unlock func() error, err error) {
 	return f.Close, nil
 }
 
-// buildWasm builds the program's Wasm and Go's JavaScript for it. make knows what is
-// out of date, so a later process loses little by asking again.
+// buildWasm builds the program's Wasm and Go's JavaScript for it. Go knows what is out
+// of date, so a later process loses little by asking again.
 func buildWasm(root string, p Program) error {
 	return once("wasm "+p.String(), root, func() error {
-		return runTool(root, "make", "--no-print-directory", p.target())
+		return runTool(root, "go", "run", "./tools/buildwasm", p.String())
 	})
 }
 

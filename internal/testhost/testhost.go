@@ -24,14 +24,6 @@ func (p Program) String() string {
 	return "app"
 }
 
-// target is the Makefile's target that builds the program's Wasm.
-func (p Program) target() string {
-	if p == TestWorker {
-		return "build-testworker"
-	}
-	return "build"
-}
-
 // config is the program's wrangler.toml.
 func (p Program) config(root string) string {
 	if p == TestWorker {

@@ -1,7 +1,8 @@
 // The wire format of package abi: little-endian integers, and bytes with a length of four bytes before them.
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+// A leading U+FEFF is part of the text.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Writes values into a buffer of its own, which is used again after reset(). */
 export class Writer {

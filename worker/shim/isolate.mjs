@@ -8,7 +8,8 @@ import { lost, LostError, Program } from "./program.mjs";
 import { page } from "./storage.mjs";
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+// A leading U+FEFF is part of the text.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 // How often to look for hubs whose Durable Objects are gone, in milliseconds.
 const SWEEP = 60_000;

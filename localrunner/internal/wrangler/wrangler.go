@@ -74,7 +74,6 @@ type file struct {
 	KeepVars           any `toml:"keep_vars"`
 	Minify             any `toml:"minify"`
 	UploadSourceMaps   any `toml:"upload_source_maps"`
-	Dev                any `toml:"dev"`
 }
 
 // Read reads the wrangler.toml at path and finds the Wasm module that its main module imports; whether that exists yet

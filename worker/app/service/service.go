@@ -27,7 +27,11 @@ func Program(env func(name string) string) (actor.Program, error) {
 }
 
 func route(r *actor.Request) actor.Decision {
-	if r.Path != "/healthz" {
+	switch r.Path {
+	case "/": // the page is an asset, which is served before the program is asked
+		return eventhub.Methods(r, http.MethodGet, http.MethodHead)
+	case "/healthz":
+	default:
 		return eventhub.Route(Path, r)
 	}
 	d := eventhub.Methods(r, http.MethodGet, http.MethodHead)
