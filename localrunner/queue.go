@@ -32,7 +32,7 @@ func (q *queue) add(c chunk) bool {
 	if q.policy == actor.SlowCoalesce && c.key != "" {
 		q.replace(c.key)
 	}
-	if q.waiting+len(c.data) > q.limit {
+	if !q.fits(c) {
 		switch {
 		case c.silent:
 			return true
@@ -42,7 +42,7 @@ func (q *queue) add(c chunk) bool {
 			q.dropped++
 			return true
 		}
-		if q.skipEphemeral(); q.waiting+len(c.data) > q.limit {
+		if q.skipEphemeral(); !q.fits(c) {
 			return false
 		}
 	}
@@ -56,6 +56,10 @@ func (q *queue) add(c chunk) bool {
 	q.waiting += len(c.data)
 	return true
 }
+
+// fits reports whether there is room for c. What is larger than the bound fits when nothing else waits: no client could
+// ever get it otherwise.
+func (q *queue) fits(c chunk) bool { return q.waiting == 0 || q.waiting+len(c.data) <= q.limit }
 
 // replace takes out what waits under key.
 func (q *queue) replace(key string) {

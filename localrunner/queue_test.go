@@ -30,6 +30,16 @@ func TestQueueDisconnect(t *testing.T) {
 	assert.True(t, q.add(chunk{data: []byte("x")}))
 }
 
+func TestQueueTakesWhatIsLargerThanItsBound(t *testing.T) {
+	q := queue{limit: 10}
+	assert.True(t, q.add(chunk{data: []byte("larger than ten")}))
+	assert.False(t, q.add(chunk{data: []byte("x")}))
+	_, n := text(q.take(0))
+	assert.False(t, q.add(chunk{data: []byte("x")}))
+	q.take(n)
+	assert.True(t, q.add(chunk{data: []byte("larger than ten")}))
+}
+
 func TestQueueDrop(t *testing.T) {
 	q := queue{limit: 10, policy: actor.SlowDrop}
 	assert.True(t, q.add(chunk{data: []byte("e1"), ephemeral: true}))

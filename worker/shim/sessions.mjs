@@ -167,13 +167,18 @@ export class Sessions {
     const room = session.controller.desiredSize;
     const holds = this.#slow === abi.SLOW_COALESCE && (session.backlog.length > 0 || this.#limit - room > HOLD);
     if (holds) return this.#coalesce(session, batch.entries(session));
-    if (room >= chunk.length) {
+    if (this.#fits(chunk, room)) {
       this.#tellDropped(session);
       return this.#enqueue(session, chunk);
     }
     if (this.#slow === abi.SLOW_COALESCE) return this.#coalesce(session, batch.entries(session));
     if (this.#slow === abi.SLOW_DROP) return this.#drop(session, batch.entries(session), room);
     this.#cut(session);
+  }
+
+  /** Whether there is room. What is larger than the bound fits when nothing else waits: no client could ever get it. */
+  #fits(chunk, room) {
+    return chunk.length <= room || room === this.#limit;
   }
 
   #enqueue(session, chunk) {
@@ -188,7 +193,7 @@ export class Sessions {
   #drop(session, entries, room) {
     const durable = entries.filter(({ ephemeral }) => !ephemeral);
     const chunk = join(durable);
-    if (chunk !== null && chunk.length > room) return this.#cut(session);
+    if (chunk !== null && !this.#fits(chunk, room)) return this.#cut(session);
     session.dropped += entries.filter(({ ephemeral, silent }) => ephemeral && !silent).length;
     if (chunk !== null) this.#enqueue(session, chunk);
   }
