@@ -13,7 +13,11 @@ help: ## list the targets
 
 .PHONY: run
 run: ## serve the app on http://localhost:8787 (PORT and ADDR override); needs Go alone
-	@$(GO) run ./localrunner/cmd/hubbub run
+	@mkdir -p build
+	@# Both at once: a cold build of either leaves a core idle for a good part of it.
+	@$(GO) run ./tools/buildwasm app & wasm=$$!; \
+		$(GO) build -o build/hubbub ./localrunner/cmd/hubbub; built=$$?; \
+		wait $$wasm && [ $$built = 0 ] && exec build/hubbub run --no-build
 
 .PHONY: build
 build: ## build the app's Wasm
