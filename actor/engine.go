@@ -31,6 +31,7 @@ type hubState struct {
 	class    Class
 	value    Hub
 	sessions map[string]*Session
+	behind   map[string]struct{} // those of them that are not live
 	timers   map[string]struct{}
 	log      eventLog
 	nextAge  time.Time // when the age timer is due
@@ -136,6 +137,15 @@ func (e *Engine) run(t *Turn, in *Input) (*Response, error) {
 	return nil, fmt.Errorf("unknown kind of input, %d", in.Kind)
 }
 
+// note keeps track of whether s, one of the hub's sessions, is live.
+func (h *hubState) note(s *Session) {
+	if s.Live() {
+		delete(h.behind, s.id)
+	} else {
+		h.behind[s.id] = struct{}{}
+	}
+}
+
 func (e *Engine) wake(t *Turn, in *Input) error {
 	class, ok := e.classes[in.Hub.Class]
 	if !ok {
@@ -145,6 +155,7 @@ func (e *Engine) wake(t *Turn, in *Input) error {
 		addr:     in.Hub,
 		class:    class,
 		sessions: make(map[string]*Session, len(in.Sessions)),
+		behind:   make(map[string]struct{}),
 		timers:   make(map[string]struct{}),
 		log:      eventLog{limits: class.Log},
 	}
@@ -154,6 +165,7 @@ func (e *Engine) wake(t *Turn, in *Input) error {
 			return err
 		}
 		t.hub.sessions[s.id] = s
+		t.hub.note(s)
 	}
 	t.hub.value = class.New()
 	e.hubs[in.Hub] = t.hub
@@ -196,6 +208,7 @@ func leave(t *Turn, in *Input) error {
 		return nil // it left in a turn whose hub value is gone
 	}
 	delete(t.hub.sessions, in.Session)
+	delete(t.hub.behind, in.Session)
 	if l, ok := t.hub.value.(Leaver); ok {
 		return l.Leave(t, s, in.Reason)
 	}

@@ -113,8 +113,8 @@ type Class struct {
 	// SessionBuffer bounds what may wait for a session's client, in bytes; past it the session is ended, as
 	// [LeaveSlow]. Default 1 MiB.
 	SessionBuffer int
-	// Heartbeat is how often a comment is sent to each session's idle stream: a peer that is gone is noticed by
-	// it, and intermediaries keep the connection. Default 20 s; at least 100 ms.
+	// Heartbeat is how often a comment is sent to each session: a peer that is gone is noticed by it, and
+	// intermediaries keep the connection. Default 20 s; at least 100 ms.
 	Heartbeat time.Duration
 	// Log bounds the hub's event log.
 	Log LogLimits

@@ -147,7 +147,7 @@ func newEpoch(now time.Time, random func([]byte)) string {
 
 // trim lets events leave that are past a bound.
 func (l *eventLog) trim(s Storage, now time.Time) error {
-	for n := 0; n < trimSlice && l.first < l.last && l.full(now); n++ {
+	for n := 0; l.first < l.last && (l.overBytes() || n < trimSlice && l.full(now)); n++ {
 		if _, err := s.Delete(logKey(l.first)); err != nil {
 			return err
 		}
@@ -181,9 +181,11 @@ func (l *eventLog) forgetOnce(s Storage, once string) error {
 
 func (l *eventLog) full(now time.Time) bool {
 	return l.last-l.first+1 > uint64(l.limits.Count) ||
-		l.total-l.before > uint64(l.limits.Bytes) ||
+		l.overBytes() ||
 		l.expired(l.oldest, now)
 }
+
+func (l *eventLog) overBytes() bool { return l.total-l.before > uint64(l.limits.Bytes) }
 
 // expired reports whether e is too old to be kept. It may still be there: events leave when others come.
 func (l *eventLog) expired(e logEntry, now time.Time) bool { return now.Sub(e.at) > l.limits.Age }

@@ -135,11 +135,15 @@ func (t *Turn) replay(s *Session) error {
 	if s.next < l.first {
 		return t.sendGap(s, Gap{GapExpired, l.id(s.next - 1), l.lastID()})
 	}
+	if s.next > l.last {
+		return t.sendGap(s, Gap{GapEpoch, clip(s.resumed), l.lastID()})
+	}
 	var wire []byte
 	size := 0
+	most := min(sliceBytes, t.hub.class.SessionBuffer/16) // on the wire, data may be seven times as long
 	var encodeErr error
 	err := l.read(t.storage, s.next, sliceEvents, func(seq uint64, e logEntry) bool {
-		if size > 0 && size+int(e.size()) > sliceBytes {
+		if size > 0 && size+int(e.size()) > most {
 			return false
 		}
 		size += int(e.size())
@@ -179,8 +183,9 @@ func (t *Turn) sendGap(s *Session, gap Gap) error {
 	return nil
 }
 
-// saved has the host keep what has changed of s. The state of a session that this turn opens is taken at its end.
+// saved notes, and has the host keep, what has changed of s. The state of a session that this turn opens is taken at its end.
 func (t *Turn) saved(s *Session) {
+	t.hub.note(s)
 	if s != t.opened {
 		t.effects = append(t.effects, Effect{Kind: EffectSave, Session: s.id, Data: s.encode().State})
 	}

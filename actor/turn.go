@@ -115,6 +115,7 @@ func (t *Turn) Subscribe(r *Request, opts SubscribeOptions) (*Response, error) {
 	}
 	t.opened, res.session = s, s
 	t.hub.sessions[s.id] = s
+	t.hub.note(s)
 	t.expire(s)
 	t.sendRetry(s)
 	if err := t.join(s, gap); err != nil {
@@ -187,16 +188,7 @@ func (t *Turn) publish(e Event, once string) (string, error) {
 }
 
 // behind returns the sessions that will find a new event in the log, when their replay gets there.
-func (t *Turn) behind() []string {
-	var ids []string
-	for _, s := range t.hub.sessions {
-		if !s.Live() {
-			ids = append(ids, s.id)
-		}
-	}
-	slices.Sort(ids)
-	return ids
-}
+func (t *Turn) behind() []string { return slices.Sorted(maps.Keys(t.hub.behind)) }
 
 // LastEventID returns the id of the newest published event, or "" when there was none.
 func (t *Turn) LastEventID() (string, error) {

@@ -103,7 +103,9 @@ func (h *hub) loop() {
 		batch := slices.Clone(h.queue[:n])
 		h.queue = h.queue[n:]
 		h.mu.Unlock()
-		h.process(batch)
+		for len(batch) > 0 {
+			batch = h.process(batch)
+		}
 	}
 }
 
@@ -116,11 +118,13 @@ func (h *hub) die() {
 	}
 }
 
-// process runs a batch in one transaction, commits it, and only then lets anybody see it.
-func (h *hub) process(batch []*job) {
+// process runs a batch, or the first of it, in one transaction, commits it, and only then lets anybody see it. It
+// returns what is left.
+func (h *hub) process(batch []*job) (rest []*job) {
 	err := h.db.Begin()
 	if err == nil {
-		h.run(batch)
+		n := h.run(batch)
+		batch, rest = batch[:n], batch[n:]
 		err = h.db.Commit()
 	}
 	if err != nil {
@@ -137,6 +141,7 @@ func (h *hub) process(batch []*job) {
 		}
 		h.release(j)
 	}
+	return rest
 }
 
 // forget takes back what a transaction that was not committed has left in memory, here and in the engine.
@@ -164,15 +169,18 @@ func (h *hub) save(id string, state []byte) {
 	h.states[id] = state
 }
 
-// run runs the turns of a batch, in as few entries of the isolate as possible.
-func (h *hub) run(batch []*job) {
+// run runs the turns of a batch, in as few entries of the isolate as possible, and returns how many of them: what they
+// send is released at once, and must leave clients that read time to do so.
+func (h *hub) run(batch []*job) (next int) {
 	ctx := context.Background() // a turn is not to be cut short by a client that leaves
-	for next := 0; next < len(batch); {
+	sent := 0
+	for next < len(batch) && sent <= h.class.SessionBuffer/4 {
 		err := h.iso.enter(ctx, func(e *entry) error {
-			for ; next < len(batch); next++ {
+			for ; next < len(batch) && sent <= h.class.SessionBuffer/4; next++ {
 				if err := h.turn(e, batch[next]); err != nil {
 					return err
 				}
+				sent += batch[next].sends()
 			}
 			return nil
 		})
@@ -181,6 +189,17 @@ func (h *hub) run(batch []*job) {
 			next++
 		}
 	}
+	return next
+}
+
+// sends is how many bytes j's turns send.
+func (j *job) sends() (n int) {
+	for _, out := range j.outs {
+		for i := range out.Effects {
+			n += len(out.Effects[i].Data)
+		}
+	}
+	return n
 }
 
 // turn runs one job in a savepoint of its own. It returns an error when the instance is lost.
@@ -351,8 +370,12 @@ func (h *hub) apply(effects []actor.Effect) {
 
 // sendAll queues c for all sessions but some. The caller holds mu.
 func (h *hub) sendAll(c chunk, except []string) {
+	skip := make(map[string]struct{}, len(except))
+	for _, id := range except {
+		skip[id] = struct{}{}
+	}
 	for id, s := range h.sessions {
-		if len(except) == 0 || !slices.Contains(except, id) {
+		if _, ok := skip[id]; !ok {
 			s.send(c)
 		}
 	}

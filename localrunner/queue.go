@@ -1,6 +1,7 @@
 package localrunner
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/hubbub-edge/hubbub/abi"
@@ -23,6 +24,7 @@ type queue struct {
 
 	chunks  []chunk
 	waiting int            // bytes
+	taken   int            // chunks whose data was taken out
 	dropped int            // events that were skipped and not yet told of
 	keys    map[string]int // where in chunks the one of a key is
 }
@@ -54,6 +56,7 @@ func (q *queue) add(c chunk) bool {
 	}
 	q.chunks = append(q.chunks, c)
 	q.waiting += len(c.data)
+	q.compact()
 	return true
 }
 
@@ -61,11 +64,36 @@ func (q *queue) add(c chunk) bool {
 // ever get it otherwise.
 func (q *queue) fits(c chunk) bool { return q.waiting == 0 || q.waiting+len(c.data) <= q.limit }
 
+// takeOut has the chunk at i not be written.
+func (q *queue) takeOut(i int) {
+	q.waiting -= len(q.chunks[i].data)
+	q.chunks[i].data = nil
+	q.taken++
+}
+
+// compact removes what was taken out, when that is most of all: a client that does not read must not cost more than its
+// bound.
+func (q *queue) compact() {
+	if q.taken < 64 || q.taken <= len(q.chunks)/2 {
+		return
+	}
+	q.taken = 0
+	q.chunks = slices.DeleteFunc(q.chunks, func(c chunk) bool { return c.data == nil && !c.proceed })
+	clear(q.keys)
+	if q.policy != actor.SlowCoalesce {
+		return
+	}
+	for i, c := range q.chunks {
+		if c.key != "" {
+			q.keys[c.key] = i
+		}
+	}
+}
+
 // replace takes out what waits under key.
 func (q *queue) replace(key string) {
 	if at, ok := q.keys[key]; ok {
-		q.waiting -= len(q.chunks[at].data)
-		q.chunks[at].data = nil
+		q.takeOut(at)
 		delete(q.keys, key)
 	}
 }
@@ -77,11 +105,10 @@ func (q *queue) skipEphemeral() {
 		if !c.ephemeral || c.data == nil {
 			continue
 		}
-		q.waiting -= len(c.data)
-		c.data = nil
 		if !c.silent {
 			q.dropped++
 		}
+		q.takeOut(i)
 	}
 }
 
@@ -97,7 +124,7 @@ func (q *queue) take(written int) []chunk {
 		q.waiting += len(lag)
 	}
 	chunks := q.chunks
-	q.chunks = nil
+	q.chunks, q.taken = nil, 0
 	clear(q.keys)
 	return chunks
 }

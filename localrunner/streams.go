@@ -121,6 +121,7 @@ func (h *hub) sleep() {
 	h.runner.busy.add(-1)
 	h.die()
 	delete(h.runner.hubs, h.addr)
+	h.runner.store.Forget(h.db)
 }
 
 // retire waits until the hub's turns have run, and lets no more be queued.

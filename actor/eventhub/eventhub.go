@@ -19,12 +19,17 @@ type Options struct {
 	PublishRate int
 }
 
-// Defaults of [Options].
+// Defaults of [Options], and the most that MaxData may be.
 const (
 	DefaultMaxData     = 64 << 10
 	DefaultPublishRate = 1000
-	maxMaxData         = 1 << 20
+	MaxMaxData         = 1 << 20
 )
+
+// LeastSessionBuffer is the least [actor.Class.SessionBuffer] of a class with events of so many bytes of data. Each byte
+// may be a line of its own, "data: \n". An event that no session can hold would end all of them, and each again when it
+// comes back for it.
+func LeastSessionBuffer(maxData int) int { return 8*maxData + 16<<10 }
 
 // Class returns the class of hubs. What is out of bounds makes it one that no program accepts, see [actor.Program].
 func Class(opts Options) actor.Class {
@@ -41,8 +46,12 @@ func Class(opts Options) actor.Class {
 	if opts.PublishRate == 0 {
 		opts.PublishRate = DefaultPublishRate
 	}
+	least := LeastSessionBuffer(opts.MaxData)
+	if class.SessionBuffer == 0 {
+		class.SessionBuffer = max(actor.DefaultSessionBuffer, least)
+	}
 	class.New = func() actor.Hub { return &Hub{opts: opts} }
-	if opts.MaxData < 0 || opts.MaxData > maxMaxData {
+	if opts.MaxData < 0 || opts.MaxData > MaxMaxData || class.SessionBuffer < least {
 		class.New = nil
 	}
 	class.MaxBody = maxBody(opts.MaxData)

@@ -70,18 +70,18 @@ func TestServerOnTheLoopback(t *testing.T) {
 }
 
 func TestStall(t *testing.T) {
-	r := runnertest.New(t, runnertest.Options{Vars: map[string]string{"SESSION_BUFFER": "100000"}})
+	r := runnertest.New(t, runnertest.Options{Vars: map[string]string{"SESSION_BUFFER": "550000"}})
 	slow, fast := r.Subscribe(events("a")), r.Subscribe(events("a"))
 	slow.Stall()
-	data := strings.Repeat("x", 24_900) // four of them fit
-	for range 4 {
+	data := strings.Repeat("x", 65_000) // eight of them fit
+	for range 8 {
 		publish(t, r, "a", data)
 	}
 	assert.Empty(t, slow.Messages())
 	assert.Equal(t, 2, infoOf(t, r, "a").Sessions, "that much may wait")
 	slow.Step()
-	assert.Len(t, slow.Messages(), 4)
-	for range 4 {
+	assert.Len(t, slow.Messages(), 8)
+	for range 8 {
 		publish(t, r, "a", data)
 	}
 	assert.Equal(t, 2, infoOf(t, r, "a").Sessions, "there was room again")
@@ -89,16 +89,16 @@ func TestStall(t *testing.T) {
 	assert.Equal(t, 1, infoOf(t, r, "a").Sessions, "it is cut")
 	assert.True(t, slow.Ended())
 	assert.True(t, slow.Aborted())
-	assert.Len(t, fast.Messages(), 9)
-	assert.Len(t, slow.Messages(), 4)
+	assert.Len(t, fast.Messages(), 17)
+	assert.Len(t, slow.Messages(), 8)
 	slow = slow.Resume()
-	assert.Len(t, slow.Messages(), 5)
+	assert.Len(t, slow.Messages(), 9)
 
 	slow.Stall()
 	publish(t, r, "a", "short")
-	assert.Len(t, slow.Messages(), 5)
+	assert.Len(t, slow.Messages(), 9)
 	slow.Unstall()
-	assert.Len(t, slow.Messages(), 6)
+	assert.Len(t, slow.Messages(), 10)
 }
 
 func TestDrop(t *testing.T) {
@@ -197,7 +197,7 @@ func TestSameSeedSameTrace(t *testing.T) {
 		tr := &trace{}
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			script(t, runnertest.New(t, runnertest.Options{
-				Seed: seed, Trace: tr.add, Vars: map[string]string{"LOG_BYTES": "100000", "SESSION_BUFFER": "70000"},
+				Seed: seed, Trace: tr.add, Vars: map[string]string{"LOG_BYTES": "1000000", "SESSION_BUFFER": "550000"},
 			}))
 		})
 		for kind := actor.InputWake; kind <= actor.InputForget; kind++ {
@@ -241,8 +241,8 @@ func script(t *testing.T, r *runnertest.Runner) {
 	clients[6].Stall()
 	r.FailStorage(2, assert.AnError)
 	r.Post(events("a"), "text/plain", "fails")
-	for range 3 { // two are cut at once
-		publish(t, r, "a", strings.Repeat("x", 30_000))
+	for range 9 { // two are cut at once
+		publish(t, r, "a", strings.Repeat("x", 65_000))
 	}
 	r.KillInstanceAt(1)
 	r.Post(events("b"), "text/plain", "fails")

@@ -68,7 +68,12 @@ export function hubClass(isolate, className) {
     async #durable() {
       if (!this.#wrote) return;
       this.#wrote = false;
-      await this.ctx.storage.sync();
+      try {
+        await this.ctx.storage.sync();
+      } catch (error) {
+        this.#wrote = true;
+        throw error;
+      }
     }
 
     #beat() {

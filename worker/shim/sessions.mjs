@@ -6,8 +6,8 @@ import { Batch, join } from "./batch.mjs";
 // How many sessions are written to before other events of the object get their turn.
 const SLICE = 128;
 
-// With a class that coalesces, so many bytes wait in a stream, where they cannot be replaced any more; what is beyond
-// waits here.
+// With a class that drops or coalesces, so many bytes wait in a stream, where they cannot be taken out any more, and not
+// more than a quarter of what may wait at all; what is beyond waits here.
 const HOLD = 64 << 10;
 
 // What a stream that is cut fails with.
@@ -44,6 +44,7 @@ export class Sessions {
   #open = new Map(); // id → session
   #on;
   #limit; // bytes that may wait for a session
+  #hold; // bytes of them that may wait in the stream itself
   #slow; // what happens beyond that
   #waiting = []; // entries, see batch.mjs
   #first = 0; // the number of waiting[0], counted since the beginning
@@ -51,6 +52,7 @@ export class Sessions {
 
   constructor({ sessionBuffer, slow }, on) {
     this.#limit = sessionBuffer;
+    this.#hold = slow === abi.SLOW_DISCONNECT ? Infinity : Math.min(HOLD, sessionBuffer / 4);
     this.#slow = slow;
     this.#on = on;
   }
@@ -73,7 +75,7 @@ export class Sessions {
       from: this.#first + this.#waiting.length, // the first entry for it
       proceed: false, // whether the hub waits for what was sent to be written
       dropped: 0, // events that were skipped and not yet told of
-      backlog: [], // entries that wait outside of the stream
+      backlog: new Map(), // key, or a symbol → entry that waits outside of the stream
       backlogBytes: 0,
     };
     const stream = new ReadableStream(
@@ -126,7 +128,7 @@ export class Sessions {
     try {
       while (this.#waiting.length > 0) {
         // No client may see what a crash could still undo. What is sent meanwhile has its own wait before it.
-        const { length } = this.#waiting;
+        const length = this.#portion();
         await this.#on.durable();
         const batch = new Batch(this.#waiting.splice(0, length), this.#first);
         this.#first += length;
@@ -146,10 +148,18 @@ export class Sessions {
             this.end(session, abi.LEAVE_GONE);
           }
         }
+        if (this.#waiting.length > 0) await macrotask();
       }
     } finally {
       this.#flushing = false;
     }
+  }
+
+  /** How many entries the next flush writes: what is more than clients could take at once waits for the one after. */
+  #portion() {
+    let bytes = 0;
+    const full = this.#waiting.findIndex(({ data }) => (bytes += data?.length ?? 0) > this.#limit / 4);
+    return full < 0 ? this.#waiting.length : full + 1;
   }
 
   #deliver(session, batch) {
@@ -165,15 +175,12 @@ export class Sessions {
     const chunk = batch.chunk(session);
     if (chunk === null) return;
     const room = session.controller.desiredSize;
-    const holds = this.#slow === abi.SLOW_COALESCE && (session.backlog.length > 0 || this.#limit - room > HOLD);
-    if (holds) return this.#coalesce(session, batch.entries(session));
-    if (this.#fits(chunk, room)) {
-      this.#tellDropped(session);
-      return this.#enqueue(session, chunk);
+    if (!this.#fits(chunk, room) || session.backlog.size > 0 || this.#limit - room > this.#hold) {
+      if (this.#slow === abi.SLOW_DISCONNECT) return this.#cut(session);
+      return this.#keep(session, batch.entries(session));
     }
-    if (this.#slow === abi.SLOW_COALESCE) return this.#coalesce(session, batch.entries(session));
-    if (this.#slow === abi.SLOW_DROP) return this.#drop(session, batch.entries(session), room);
-    this.#cut(session);
+    this.#tellDropped(session);
+    this.#enqueue(session, chunk);
   }
 
   /** Whether there is room. What is larger than the bound fits when nothing else waits: no client could ever get it. */
@@ -189,41 +196,58 @@ export class Sessions {
     }
   }
 
-  /** Skips ephemeral events. */
-  #drop(session, entries, room) {
-    const durable = entries.filter(({ ephemeral }) => !ephemeral);
-    const chunk = join(durable);
-    if (chunk !== null && !this.#fits(chunk, room)) return this.#cut(session);
-    session.dropped += entries.filter(({ ephemeral, silent }) => ephemeral && !silent).length;
-    if (chunk !== null) this.#enqueue(session, chunk);
-  }
-
-  /** Has the events wait here, of each key only the latest. */
-  #coalesce(session, entries) {
+  /** Has entries wait here, as far as the policy lets them. */
+  #keep(session, entries) {
+    const { backlog } = session;
     for (const entry of entries) {
-      if (entry.key !== "") {
-        const at = session.backlog.findIndex(({ key }) => key === entry.key);
-        if (at >= 0) session.backlogBytes -= session.backlog.splice(at, 1)[0].data.length;
+      const key = this.#slow === abi.SLOW_COALESCE && entry.key !== "" ? entry.key : Symbol();
+      this.#takeOut(session, key);
+      if (this.#full(session, entry) && this.#slow === abi.SLOW_DROP) {
+        if (entry.ephemeral) {
+          session.dropped += entry.silent ? 0 : 1;
+          continue;
+        }
+        for (const [key, { ephemeral, silent }] of backlog) {
+          if (!ephemeral) continue;
+          this.#takeOut(session, key);
+          session.dropped += silent ? 0 : 1;
+        }
       }
-      session.backlog.push(entry);
+      if (this.#full(session, entry)) {
+        if (entry.silent) continue;
+        return this.#cut(session);
+      }
+      backlog.set(key, entry);
       session.backlogBytes += entry.data.length;
     }
-    if (session.backlogBytes > session.controller.desiredSize) this.#cut(session);
+    this.#drained(session);
+  }
+
+  #full(session, { data }) {
+    const room = session.controller.desiredSize - session.backlogBytes;
+    return !this.#fits(data, room);
+  }
+
+  #takeOut(session, key) {
+    const entry = session.backlog.get(key);
+    if (entry === undefined) return;
+    session.backlog.delete(key);
+    session.backlogBytes -= entry.data.length;
   }
 
   /** Called when the client has taken something, and when there may be something to do then. */
   #drained(session) {
     if (!this.#open.has(session.id)) return;
-    const { desiredSize } = session.controller;
-    if (session.backlog.length > 0 && this.#limit - desiredSize <= HOLD) {
-      const chunk = join(session.backlog);
-      session.backlog = [];
+    if (session.backlog.size > 0 && this.#limit - session.controller.desiredSize <= this.#hold) {
+      const chunk = join([...session.backlog.values()]);
+      session.backlog.clear();
       session.backlogBytes = 0;
       this.#enqueue(session, chunk);
     }
+    const { desiredSize } = session.controller;
     if (desiredSize < this.#limit / 2) return;
     this.#tellDropped(session);
-    if (session.proceed && session.backlog.length === 0) {
+    if (session.proceed && session.backlog.size === 0) {
       session.proceed = false;
       // Not at once: other sessions are to have their turn between the slices of a replay.
       setTimeout(() => this.#open.has(session.id) && this.#on.written(session), 0);
@@ -231,7 +255,7 @@ export class Sessions {
   }
 
   #tellDropped(session) {
-    if (session.dropped === 0 || session.controller.desiredSize < this.#limit / 2) return;
+    if (session.dropped === 0 || session.controller.desiredSize - session.backlogBytes < this.#limit / 2) return;
     const lag = encoder.encode(abi.LAG_BEFORE + session.dropped + abi.LAG_AFTER);
     session.dropped = 0;
     this.#enqueue(session, lag);
@@ -247,7 +271,7 @@ export class Sessions {
 
   #close(session) {
     try {
-      if (session.backlog.length > 0) session.controller.enqueue(join(session.backlog));
+      if (session.backlog.size > 0) session.controller.enqueue(join([...session.backlog.values()]));
       session.controller.close();
       // A client that does not read must not keep the rest of its stream for ever.
       if (session.controller.desiredSize < this.#limit) setTimeout(() => fail(session, ENDED[abi.LEAVE_SLOW]), CLOSE_GRACE);

@@ -80,10 +80,13 @@ func (db *DB) Commit() error {
 var errNoTransaction = fmt.Errorf("%w: no transaction is open", ErrTransaction)
 
 func (db *DB) commit() error {
-	if db.failed != nil {
+	switch {
+	case db.failed != nil:
 		return db.failed
-	}
-	if !db.began {
+	case db.suspect:
+		// The file will be set aside: nothing that is answered may lie in it, and whoever has read it must read anew.
+		return fmt.Errorf("%w: it was found in the transaction", ErrCorrupt)
+	case !db.began:
 		return nil
 	}
 	if err := db.store.opts.Fault(OpCommit); err != nil {

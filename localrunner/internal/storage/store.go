@@ -117,6 +117,17 @@ func (s *Store) Hub(class, name string) *DB {
 	return db
 }
 
+// Forget gives up what the store remembers of a hub whose database is closed. db must not be used any more; [Store.Hub]
+// makes another one. What is kept in memory only stays.
+func (s *Store) Forget(db *DB) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := hubKey{db.class, db.name}
+	if _, open := s.open[db]; !open && !s.opts.MemoryOnly && s.hubs[key] == db {
+		delete(s.hubs, key)
+	}
+}
+
 // Close rolls back what is not committed, writes each log back into its database, closes everything and gives up
 // the lock. It waits for calls that are under way. Later calls of any method fail with [ErrClosed]; a second Close
 // does nothing.

@@ -32,6 +32,10 @@ func TestVars(t *testing.T) {
 			assert.ErrorContains(t, err, "var "+name+": \""+value+"\" is not ")
 		}
 	}
+	for name, value := range map[string]string{"MAX_DATA": "1048577", "SESSION_BUFFER": "100000"} {
+		_, err := service.Program(env(name, value))
+		assert.ErrorContains(t, err, "var "+name+": "+value+" is ")
+	}
 	for _, v := range service.Vars {
 		plain, err := service.Program(func(string) string { return "" })
 		require.NoError(t, err)

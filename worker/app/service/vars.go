@@ -19,7 +19,7 @@ type Var struct {
 
 // Vars are all vars of the app. The README's table is made of them.
 var Vars = []Var{
-	{"HEARTBEAT", "20s", "how often each stream gets a comment; a client that is gone is noticed by it",
+	{"HEARTBEAT", "20s", "how often each stream gets a comment, by which a client that is gone is noticed",
 		duration(func(o *eventhub.Options) *time.Duration { return &o.Heartbeat }, false)},
 	{"MAX_AGE", "10m", "how long a stream lasts, give or take a tenth, before its client is asked to come back; 0 for ever",
 		duration(func(o *eventhub.Options) *time.Duration { return &o.MaxAge }, true)},
@@ -31,7 +31,7 @@ var Vars = []Var{
 		number(func(o *eventhub.Options) *int { return &o.PublishRate }, true)},
 	{"MAX_DATA", "65536", "bytes of an event's data; more are refused with 413; at most 1048576",
 		number(func(o *eventhub.Options) *int { return &o.MaxData }, false)},
-	{"SESSION_BUFFER", "1048576", "bytes that may wait for a client that reads slowly",
+	{"SESSION_BUFFER", "1048576", "bytes that may wait for a client that reads slowly; at least 8 × `MAX_DATA` + 16384",
 		number(func(o *eventhub.Options) *int { return &o.SessionBuffer }, false)},
 	{"SLOW", "disconnect", "what happens beyond that: `disconnect`; `drop` skips ephemeral events and then tells how many; " +
 		"`coalesce` keeps the latest event of each key", slow},
@@ -54,6 +54,16 @@ func options(env func(name string) string) (eventhub.Options, error) {
 		if err := v.set(&o, value); err != nil {
 			return o, fmt.Errorf("var %s: %q is not %w", v.Name, value, err)
 		}
+	}
+	maxData, buffer := o.MaxData, o.SessionBuffer
+	if maxData == 0 {
+		maxData = eventhub.DefaultMaxData
+	}
+	if maxData > eventhub.MaxMaxData {
+		return o, fmt.Errorf("var MAX_DATA: %d is more than %d", maxData, eventhub.MaxMaxData)
+	}
+	if least := eventhub.LeastSessionBuffer(maxData); buffer != 0 && buffer < least {
+		return o, fmt.Errorf("var SESSION_BUFFER: %d is less than %d, which events of %d bytes need", buffer, least, maxData)
 	}
 	return o, nil
 }
