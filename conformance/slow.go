@@ -12,6 +12,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // What a session that does not read may cost: its buffer of 1 MiB and the kernel's.
@@ -35,7 +37,50 @@ func slowCases() []Case {
 			Explanation: "A subscriber that pauses within its bound receives everything in order once it reads on.",
 			Run:         lateReaderCase,
 		},
+		{
+			Name:        "slow/burst",
+			Explanation: "A burst of large events does not end the streams of subscribers that read as fast as they can.",
+			Alone:       true,
+			Run:         burstCase,
+		},
 	}
+}
+
+// burstCase publishes, all at once, more than a session may have waiting.
+func burstCase(ctx context.Context, t *Target) error {
+	const publishers, size = 40, 60_000
+	hub := t.Hub("burst")
+	subscribers, err := subscribeMany(ctx, t, 3, func(int) string { return hub })
+	if err != nil {
+		return err
+	}
+	var publish errgroup.Group
+	for range publishers {
+		publish.Go(func() error {
+			_, err := t.PublishText(ctx, hub, "", strings.Repeat("x", size))
+			return err
+		})
+	}
+	var receive errgroup.Group
+	for _, s := range subscribers {
+		receive.Go(func() error {
+			last := ""
+			for i := range publishers {
+				e, err := s.Next(ctx)
+				if err != nil {
+					return fmt.Errorf("event %d of %d: %w", i+1, publishers, err)
+				}
+				if last != "" {
+					if err := follows(last, e.LastEventID); err != nil {
+						return err
+					}
+				}
+				last = e.LastEventID
+			}
+			return nil
+		})
+	}
+	return errors.Join(publish.Wait(), receive.Wait())
 }
 
 // stalled is a session whose bytes nobody reads until Read is called.

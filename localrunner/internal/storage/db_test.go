@@ -202,14 +202,15 @@ func countLogs(t *testing.T, path string) int {
 	return 0
 }
 
-func TestDamageInUse(t *testing.T) {
-	dir := t.TempDir()
+// damaged returns a folder with a database whose header and schema are sound, but the page of the keys is noise: opening
+// does not notice.
+func damaged(t *testing.T) (dir string) {
+	dir = t.TempDir()
 	path := filepath.Join(dir, "+chat", "lobby.sqlite")
 	s := open(t, dir, Options{})
 	db := s.Hub("Chat", "lobby")
 	write(t, db, "k", "v")
 	require.NoError(t, s.Close())
-	// Sound header and schema, but the page of the keys is noise: opening does not notice.
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Len(t, b, 3*4096)
@@ -217,9 +218,27 @@ func TestDamageInUse(t *testing.T) {
 		b[i] = 0xa5
 	}
 	require.NoError(t, os.WriteFile(path, b, 0o600))
+	return dir
+}
 
+// Nothing that is acknowledged may lie in a file that is set aside: a transaction that met damage does not commit, also
+// when nobody looked at the error.
+func TestDamageFailsTheTransaction(t *testing.T) {
 	var seen reports
-	db = open(t, dir, Options{Report: seen.add}).Hub("Chat", "lobby")
+	db := open(t, damaged(t), Options{Report: seen.add}).Hub("Chat", "lobby")
+	require.NoError(t, db.Begin())
+	_, _, err := db.Get("k")
+	require.ErrorIs(t, err, ErrCorrupt)
+	require.ErrorIs(t, db.Commit(), ErrCorrupt)
+	assert.Empty(t, dump(t, db))
+	require.Len(t, seen.lines, 1)
+	write(t, db, "k", "w")
+	assert.Equal(t, "k=w", dump(t, db))
+}
+
+func TestDamageInUse(t *testing.T) {
+	var seen reports
+	db := open(t, damaged(t), Options{Report: seen.add}).Hub("Chat", "lobby")
 	require.NoError(t, db.Begin())
 	require.ErrorIs(t, db.Put("k", []byte("w")), ErrCorrupt)
 	assert.Empty(t, seen.lines, "nothing is moved under an open transaction")
