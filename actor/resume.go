@@ -151,8 +151,11 @@ func (t *Turn) replay(s *Session) error {
 		wire, encodeErr = AppendEvent(wire, Event{ID: l.id(seq), Name: e.name, Data: e.data})
 		return encodeErr == nil
 	})
-	if err != nil || encodeErr != nil {
-		return firstOf(err, encodeErr)
+	if err == nil {
+		err = encodeErr
+	}
+	if err != nil {
+		return err
 	}
 	if len(wire) > 0 {
 		t.effects = append(t.effects, Effect{Kind: EffectSend, Session: s.id, Data: wire})
@@ -189,13 +192,4 @@ func (t *Turn) saved(s *Session) {
 	if s != t.opened {
 		t.effects = append(t.effects, Effect{Kind: EffectSave, Session: s.id, Data: s.encode().State})
 	}
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -13,13 +13,22 @@ const maxLeased = 32
 // keepIdle is how many of them are kept while they have nothing to do.
 const keepIdle = 4
 
+// maxUses is how many requests one of them serves: a request with a body leaves some callbacks of syumai/workers behind.
+const maxUses = 1000
+
+// leased is an instance for the program's http.Handler.
+type leased struct {
+	*gojs.Instance
+	uses int
+}
+
 // lease gives each request for the program's http.Handler an instance to itself: a handler may wait.
 type lease struct {
 	runner *Runner
 	slots  chan struct{}
 
 	mu   sync.Mutex
-	idle []*gojs.Instance
+	idle []*leased
 }
 
 // ServeHTTP serves the request on an instance of its own.
@@ -46,18 +55,22 @@ func (l *lease) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	finished = inst.Err() == nil
 }
 
-func (l *lease) take(req *http.Request) (*gojs.Instance, error) {
+func (l *lease) take(req *http.Request) (*leased, error) {
 	for inst := l.pop(); inst != nil; inst = l.pop() {
 		if inst.Err() == nil {
 			return inst, nil
 		}
 		inst.Close() // what a handler had left behind, a timer perhaps, was its end
 	}
-	return l.runner.boot(req.Context(), &guest{rand: l.runner.opts.Rand})
+	inst, err := l.runner.boot(req.Context(), &guest{rand: l.runner.opts.Rand})
+	if err != nil {
+		return nil, err
+	}
+	return &leased{Instance: inst}, nil
 }
 
 // pop returns an idle instance, or nil.
-func (l *lease) pop() *gojs.Instance {
+func (l *lease) pop() *leased {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := len(l.idle)
@@ -70,11 +83,11 @@ func (l *lease) pop() *gojs.Instance {
 	return inst
 }
 
-// give keeps an idle instance for the next request, unless there are enough.
-func (l *lease) give(inst *gojs.Instance) bool {
+// give keeps an idle instance for the next request, unless there are enough, or it has served its time.
+func (l *lease) give(inst *leased) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.idle) >= keepIdle {
+	if inst.uses++; inst.uses >= maxUses || len(l.idle) >= keepIdle {
 		return false
 	}
 	l.idle = append(l.idle, inst)

@@ -16,21 +16,6 @@ var null = nullValue{}
 
 func isNullish(v value) bool { return v == nil || v == null }
 
-// truthy is ToBoolean.
-func truthy(v value) bool {
-	switch v := v.(type) {
-	case nil, nullValue:
-		return false
-	case bool:
-		return v
-	case float64:
-		return v != 0 && !math.IsNaN(v)
-	case string:
-		return v != ""
-	}
-	return true
-}
-
 // toNumber is ToNumber.
 func (r *realm) toNumber(v value) float64 {
 	switch v := v.(type) {
